@@ -1,0 +1,144 @@
+// How an operation hands its outcome to a handler on the handler's own executor.
+#pragma once
+
+#include <mcp_pool/detail/namespaces.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/recycling_allocator.hpp>
+
+#include <memory>
+#include <new>
+#include <utility>
+
+namespace mcp_pool::detail {
+
+// The operation that this thread is posting at present.
+inline thread_local const void* being_posted = nullptr;
+
+// Memory of an operation, from the handler's associated allocator. The default allocator recycles
+// blocks per thread, so that a loop of operations does not reach the heap.
+template <class Op, class Handler>
+class op_memory
+{
+    using allocator = asio::associated_allocator_t<Handler, asio::recycling_allocator<void>>;
+    using rebound = typename std::allocator_traits<allocator>::template rebind_alloc<Op>;
+    using traits = std::allocator_traits<rebound>;
+
+    static rebound get(const Handler& handler)
+    {
+        return rebound(asio::get_associated_allocator(handler, asio::recycling_allocator<void>()));
+    }
+
+public:
+    explicit op_memory(const Handler& handler)
+        : allocator_(get(handler))
+        , place_(traits::allocate(allocator_, 1))
+    {}
+
+    op_memory(const op_memory&) = delete;
+    op_memory& operator=(const op_memory&) = delete;
+
+    ~op_memory()
+    {
+        if (place_)
+            traits::deallocate(allocator_, place_, 1);
+    }
+
+    template <class... Args>
+    Op* construct(Args&&... args)
+    {
+        Op* op = ::new (static_cast<void*>(place_)) Op(std::forward<Args>(args)...);
+        place_ = nullptr;
+        return op;
+    }
+
+    // Op::handler() names the handler whose allocator the memory came from.
+    static void destroy(Op* op) noexcept
+    {
+        rebound memory = get(op->handler());
+        op->~Op();
+        traits::deallocate(memory, op, 1);
+    }
+
+private:
+    rebound allocator_;
+    typename traits::pointer place_;
+};
+
+// Handler and executor of one operation. The posted function object owns the operation: if the
+// executor destroys it unrun, the operation goes with it and gives back what it holds.
+template <class Op, class Handler>
+class delivery
+{
+public:
+    delivery(Handler handler, const asio::any_io_executor& default_executor)
+        : handler_(std::move(handler))
+        , executor_(asio::prefer(asio::any_io_executor(
+                                     asio::get_associated_executor(handler_, default_executor)),
+              asio::execution::outstanding_work.tracked))
+    {}
+
+    // Posts Op::invoke(). False, and nothing has changed, if there is no memory for it.
+    [[nodiscard]] bool post(Op* op) noexcept
+    {
+        // The executor leaves the operation before the post: the operation may be gone, on another
+        // thread, before the post returns.
+        asio::any_io_executor target = std::move(executor_);
+        // asio moves the function object about before it allocates. While this thread is in post(),
+        // the end of a parcel means that the post failed, not that its executor has ended.
+        const void* const outer = std::exchange(being_posted, op);
+        bool posted = false;
+        try {
+            asio::post(target, parcel(op));
+            posted = being_posted == op;
+        } catch (...) {
+            posted = false;
+        }
+        being_posted = outer;
+        if (!posted)
+            executor_ = std::move(target);
+        return posted;
+    }
+
+    Handler& handler() noexcept { return handler_; }
+    Handler take_handler() noexcept { return std::move(handler_); }
+    [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+private:
+    class parcel
+    {
+    public:
+        explicit parcel(Op* op) noexcept
+            : op_(op)
+        {}
+        parcel(parcel&& other) noexcept
+            : op_(std::exchange(other.op_, nullptr))
+        {}
+        parcel& operator=(parcel&&) = delete;
+        ~parcel()
+        {
+            if (!op_)
+                return;
+            if (being_posted == op_)
+                being_posted = nullptr;
+            else
+                op_->destroy();
+        }
+
+        void operator()() { std::exchange(op_, nullptr)->invoke(); }
+
+    private:
+        Op* op_;
+    };
+
+    Handler handler_;
+    asio::any_io_executor executor_;
+};
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,13 @@
+// The whole public interface, without Beast, Process or prometheus-cpp.
+#pragma once
+
+#include <mcp_pool/acquire_options.hpp>
+#include <mcp_pool/call_options.hpp>
+#include <mcp_pool/error.hpp>
+#include <mcp_pool/lease.hpp>
+#include <mcp_pool/pool_options.hpp>
+#include <mcp_pool/pool_stats.hpp>
+#include <mcp_pool/server.hpp>
+#include <mcp_pool/session.hpp>
+#include <mcp_pool/session_pool.hpp>
+#include <mcp_pool/types.hpp>

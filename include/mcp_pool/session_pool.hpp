@@ -1,0 +1,139 @@
+// A pool of persistent sessions with one MCP server.
+#pragma once
+
+#include <mcp_pool/acquire_options.hpp>
+#include <mcp_pool/detail/acquire_op.hpp>
+#include <mcp_pool/detail/from_coroutine.hpp>
+#include <mcp_pool/lease.hpp>
+#include <mcp_pool/pool_stats.hpp>
+#include <mcp_pool/server.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace mcp_pool {
+
+// What close() did.
+struct close_report
+{
+    // Leases that came back by themselves, and leases that were cut off at the deadline.
+    std::size_t finished = 0, forced = 0;
+    // Processes that needed SIGKILL.
+    std::size_t killed = 0;
+    // Acquires that were waiting and failed with pool_closed.
+    std::size_t waiters_failed = 0;
+    // Processes that were alive after SIGKILL, by their ids in the log.
+    std::size_t survivors = 0;
+    duration elapsed = duration::zero();
+
+    close_report() = default;
+};
+
+// The limits that can be changed while the pool runs; unset members stay.
+struct pool_limits
+{
+    std::optional<std::size_t> min_size, max_size, max_starting, max_waiters;
+
+    pool_limits() = default;
+};
+
+// A bounded set of started, initialised sessions, lent out one lease at a time.
+//
+// Lifetime: leases, pending operations and awaitables may outlive the pool object. Destruction does
+// not wait: waiters fail with pool_closed, processes are killed and reaped in the background. For an
+// orderly end, await close() first.
+//
+// Thread safety: every member may be called from any thread.
+class session_pool
+{
+public:
+    // Nothing is started until start() or the first acquire.
+    //
+    // Parameters: `executor` runs the pool's own work, and handlers that have no executor of their
+    // own. It may be a strand or a context with several threads.
+    //
+    // Errors: throws error(errc::invalid_config) naming the member, the value and what is allowed.
+    session_pool(asio::any_io_executor executor, server_config config);
+    session_pool(const session_pool&) = delete;
+    session_pool& operator=(const session_pool&) = delete;
+    ~session_pool();
+
+    // Leases a session: a free one at once, else the first that becomes free, first come first
+    // served.
+    //
+    // Completion: at once, without a hop, if a session is free.
+    //
+    // Cancellation: terminal, partial and total; nothing is left behind: a session that was started
+    // for this acquire serves another. A signal emitted before the start counts.
+    //
+    // Errors: throws acquire_timeout, too_many_waiters, pool_closed, circuit_open,
+    // resource_exhausted, and asio::error::operation_aborted.
+    //
+    // Complexity: constant and free of heap allocations for a session that is free.
+    [[nodiscard]] asio::awaitable<lease> acquire(acquire_options options = {});
+
+    // As acquire(), for any completion token; completes with `void(error_code, lease)`, never before
+    // it returns.
+    template <class Token>
+    auto async_acquire(acquire_options options, Token&& token)
+    {
+        return asio::async_initiate<Token, void(error_code, lease)>(
+            detail::initiate_acquire(state_), token, std::move(options));
+    }
+
+    // A free session, or an empty lease: never waits, never starts one, never overtakes a waiter.
+    [[nodiscard]] lease try_acquire(acquire_options options = {}) noexcept;
+
+    // Starts `min_size` sessions in the background.
+    void start();
+
+    // Starts sessions until `count` are initialised and waits for them: to fail at boot.
+    //
+    // Errors: throws start_failed with the cause as soon as the breaker opens, acquire_timeout,
+    // pool_closed.
+    [[nodiscard]] asio::awaitable<void> wait_ready(std::size_t count, duration timeout);
+
+    template <class Token>
+    auto async_wait_ready(std::size_t count, duration timeout, Token&& token)
+    {
+        return detail::from_coroutine<void>(get_executor(),
+            detail::wait_ready_factory(state_, count, timeout), std::forward<Token>(token));
+    }
+
+    // Ends the pool in order: idle and starting sessions stop at once, waiters fail, leases may
+    // finish until max(deadline / 2, deadline − 2·stop_grace), then they are cut off; processes get
+    // the stop ladder, compressed so that SIGKILL comes no later than the deadline. A second close
+    // joins the first, the earlier deadline wins. A lease held by the caller counts as overdue.
+    //
+    // Cancellation: gives up the waiting, not the closing.
+    [[nodiscard]] asio::awaitable<close_report> close(duration deadline);
+
+    template <class Token>
+    auto async_close(duration deadline, Token&& token)
+    {
+        return detail::from_coroutine<close_report>(get_executor(),
+            detail::close_factory(state_, deadline), std::forward<Token>(token));
+    }
+
+    // Changes limits. Sessions above a lowered max_size end when they are given back.
+    //
+    // Errors: throws error(errc::invalid_config) and changes nothing.
+    void resize(pool_limits limits);
+
+    // Replaces every session: idle ones at once, leased ones when they are given back.
+    void evict_all();
+
+    [[nodiscard]] pool_stats stats() const;
+    [[nodiscard]] const pool_options& options() const noexcept;
+    [[nodiscard]] asio::any_io_executor get_executor() const;
+
+private:
+    std::shared_ptr<detail::pool_state> state_;
+};
+
+} // namespace mcp_pool

@@ -1,0 +1,94 @@
+// One connection: a transport, the protocol machines above it, and the requests under way, on a
+// strand of its own. The private interface between the pool and a session's I/O.
+#pragma once
+
+#include "session/server_state.hpp"
+#include "session/session_state.hpp"
+#include "transport/transport.hpp"
+
+#include <mcp_pool/detail/request_op.hpp>
+#include <mcp_pool/error.hpp>
+
+#include <memory>
+#include <string>
+
+namespace mcp_pool::detail {
+
+// Why a session is no good any more.
+enum class broken_cause {
+    // The process exited or closed its output.
+    died,
+    // It broke the protocol, sent an oversized message or stopped reading.
+    protocol,
+};
+
+// A start that did not reach an initialised session.
+struct failed_start
+{
+    // start_failed, resource_exhausted or unsupported_version.
+    error_code code;
+    // Cause, exit status, stderr tail.
+    mcp_pool::diagnostics details;
+    // Trying again cannot help before somebody mends the configuration.
+    bool permanent = false;
+
+    failed_start() = default;
+};
+
+// What a connection tells the pool. Always on the connection's strand, with no lock held. Late
+// events are harmless: the receiver checks slot and epoch of `state`.
+class connection_events
+{
+public:
+    // Initialised; state.info is set. Once, unless on_failed() came.
+    virtual void on_ready(session_state& state) = 0;
+    // The start failed. The pool answers with stop(); on_ended() follows.
+    virtual void on_failed(session_state& state, failed_start why) = 0;
+    // Not to be lent any more. The pool answers with stop(); on_ended() follows. At most once, only
+    // after on_ready(). `details` says what happened.
+    virtual void on_broken(session_state& state, broken_cause cause,
+        std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
+    // The answers to reset() and probe(). None comes for a peer that stays mute: deadlines are the
+    // pool's.
+    virtual void on_reset_done(session_state& state) = 0;
+    virtual void on_probe_done(session_state& state) = 0;
+    // Nothing is left of the process. Last event.
+    virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
+
+protected:
+    ~connection_events() = default;
+};
+
+// Lifetime: the pool and pending work share ownership. `events` is called as long as detach() was not.
+// Thread safety: every member may be called from any thread; work is dispatched to the strand.
+class connection : public std::enable_shared_from_this<connection>
+{
+public:
+    // `state` gets to know this connection by set_io(), done by the caller.
+    static std::shared_ptr<connection> make(asio::any_io_executor pool_executor,
+        std::shared_ptr<server_state> server, std::shared_ptr<session_state> state,
+        std::weak_ptr<connection_events> events);
+
+    virtual ~connection() = default;
+
+    // Starts the process and the handshake. Called once.
+    virtual void start() = 0;
+    // The pool's start deadline has passed: on_failed() follows at once, saying how far it came.
+    virtual void expire_start() = 0;
+    // Sends a probe; on_probe_done() follows any JSON-RPC answer to it.
+    virtual void probe() = 0;
+    // Undoes what the ended lease left behind: unanswered requests are aborted and cancelled at the
+    // peer; if a request was cancelled after it was written, life is confirmed by a probe.
+    virtual void reset() = 0;
+    // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or `not_sent`)
+    // and `why`.
+    virtual void stop(transport::stop_step step, std::string why) = 0;
+
+    // Takes a request over from start_request(); see there.
+    virtual void submit(request_op* op) = 0;
+    virtual void cancel(std::int64_t id) = 0;
+
+    [[nodiscard]] virtual asio::any_io_executor pool_executor() const = 0;
+};
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,50 @@
+// What all connections of one server configuration share.
+#pragma once
+
+#include "metrics/histogram.hpp"
+#include "transport/transport.hpp"
+
+#include <mcp_pool/server.hpp>
+#include <mcp_pool/types.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace mcp_pool::detail {
+
+// Thread safety: everything; the configuration never changes.
+class server_state
+{
+public:
+    server_state(server_config config, pool_options options, transport::transport_factory factory);
+
+    const server_config config;
+    const pool_options options;
+    // Starts processes, or scripted peers in tests.
+    const transport::transport_factory make_transport;
+
+    // The era if it is known: given by the configuration or learnt, a legacy verdict for no longer
+    // than era_ttl.
+    [[nodiscard]] std::optional<era> known_era(time_point now) const;
+    void learn_era(era verdict, time_point now);
+    // Unlearns a verdict that turned out wrong.
+    void forget_era();
+
+    // Bytes waiting to be written in all transports of the server.
+    std::atomic<std::size_t> buffered_bytes{0};
+    // Numbers of sessions, unique in the pool.
+    std::atomic<std::uint64_t> next_session_id{1};
+    // Lines on stdout that were not JSON-RPC.
+    std::atomic<std::uint64_t> garbage_lines{0};
+    // Requests from writing to answer.
+    metrics::histogram call_times;
+
+private:
+    mutable std::mutex mutex_;
+    std::optional<era> learnt_;
+    time_point learnt_at_{};
+};
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,122 @@
+// What carries the lines of one session: the interface between a connection and its process or
+// scripted peer.
+#pragma once
+
+#include <mcp_pool/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mcp_pool::transport {
+
+// The strand that a connection and its transport share.
+using connection_strand = asio::strand<asio::any_io_executor>;
+
+// The rungs of the stop ladder, in order. Each may be asked for without the former ones.
+enum class stop_step {
+    // Close the server's stdin; a server should exit on it.
+    close_input,
+    // SIGTERM to the whole process group.
+    terminate,
+    // SIGKILL to the group and to descendants that left it.
+    kill,
+};
+
+// Why a transport could not be started.
+struct start_failure
+{
+    // start_failed or resource_exhausted.
+    error_code code;
+    // The whole story for people: what was tried, what is wrong, how to mend it.
+    std::string message;
+    // Trying again cannot help before somebody mends the configuration (command not found, …).
+    bool permanent = false;
+
+    start_failure() = default;
+};
+
+// How a transport ended.
+struct end_report
+{
+    // Unset where there is no process.
+    std::optional<exit_status> status;
+    // We sent SIGKILL.
+    bool killed = false;
+    // Processes of the server that outlived SIGKILL (stuck in the kernel, or out of our reach).
+    std::vector<int> survivors;
+
+    end_report() = default;
+};
+
+// What a transport tells its connection. All on the connection's strand; nothing after on_ended(),
+// nothing after the transport is destroyed.
+class transport_events
+{
+public:
+    // The process exists; `pid` is 0 where there is none.
+    virtual void on_started(int pid) = 0;
+    // It could not be started. Last event.
+    virtual void on_start_failed(start_failure why) = 0;
+    // The first byte of output, on stdout or stderr. At most once, before on_line().
+    virtual void on_first_output() = 0;
+    // One line without its line end, valid during the call. May be any bytes; never empty.
+    virtual void on_line(std::string_view line) = 0;
+    // A line grew over max_message_bytes; reading has ended.
+    virtual void on_oversized_line(std::size_t bytes_so_far) = 0;
+    // stdout has ended: no more lines.
+    virtual void on_end_of_output() = 0;
+    // Bytes that had to wait have been taken by the peer; `left` are still waiting.
+    virtual void on_write_progress(std::size_t left) = 0;
+    // Writing failed, e.g. broken pipe; nothing more will be written.
+    virtual void on_write_failed(error_code code) = 0;
+    // The process has been reaped, its group is gone or reported, every descriptor is closed. Last
+    // event.
+    virtual void on_ended(end_report report) = 0;
+
+protected:
+    ~transport_events() = default;
+};
+
+// One byte stream in each direction with framing by lines. Used on the connection's strand only.
+//
+// Destruction gives everything up without waiting: descriptors are closed, the process group is
+// killed and reaped in the background, no event comes any more.
+class transport
+{
+public:
+    transport() = default;
+    transport(const transport&) = delete;
+    transport& operator=(const transport&) = delete;
+    virtual ~transport() = default;
+
+    // Called once. on_started() or on_start_failed() follows, not before start() returns.
+    virtual void start() = 0;
+
+    // Writes `line`, which ends with '\n', after all former lines. Returns the bytes of it and of
+    // former lines that have to wait for the peer; 0 is the common case. Without effect after
+    // on_write_failed() and after stop().
+    virtual std::size_t send(std::string line) = 0;
+
+    // Goes on with the stop ladder; on_ended() follows sooner or later. stdout and stderr are drained
+    // meanwhile, without on_line() events after the first stop().
+    virtual void stop(stop_step step) = 0;
+
+    // The last bytes of stderr, as they came.
+    [[nodiscard]] virtual std::string stderr_tail() const = 0;
+
+    // What a person should know when the start failed or took too long, e.g. which proxy variables
+    // the host has and the child did not get. Empty if nothing.
+    [[nodiscard]] virtual std::string start_hints() const = 0;
+};
+
+// Makes the transport of one process. `events` outlives the transport.
+using transport_factory = std::function<std::unique_ptr<transport>(
+    connection_strand strand, transport_events& events)>;
+
+} // namespace mcp_pool::transport
