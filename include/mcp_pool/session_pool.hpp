@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mcp_pool/acquire_options.hpp>
+#include <mcp_pool/close_report.hpp>
 #include <mcp_pool/detail/acquire_op.hpp>
 #include <mcp_pool/detail/from_coroutine.hpp>
 #include <mcp_pool/lease.hpp>
@@ -14,25 +15,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace mcp_pool {
-
-// What close() did.
-struct close_report
-{
-    // Leases that came back by themselves, and leases that were cut off at the deadline.
-    std::size_t finished = 0, forced = 0;
-    // Processes that needed SIGKILL.
-    std::size_t killed = 0;
-    // Acquires that were waiting and failed with pool_closed.
-    std::size_t waiters_failed = 0;
-    // Processes that were alive after SIGKILL, by their ids in the log.
-    std::size_t survivors = 0;
-    duration elapsed = duration::zero();
-
-    close_report() = default;
-};
 
 // The limits that can be changed while the pool runs; unset members stay.
 struct pool_limits
@@ -45,8 +31,8 @@ struct pool_limits
 // A bounded set of started, initialised sessions, lent out one lease at a time.
 //
 // Lifetime: leases, pending operations and awaitables may outlive the pool object. Destruction does
-// not wait: waiters fail with pool_closed, processes are killed and reaped in the background. For an
-// orderly end, await close() first.
+// not wait: waiters fail with pool_closed, processes are killed and reaped in the background. For
+// an orderly end, await close() first.
 //
 // Thread safety: every member may be called from any thread.
 class session_pool
@@ -77,8 +63,8 @@ public:
     // Complexity: constant and free of heap allocations for a session that is free.
     [[nodiscard]] asio::awaitable<lease> acquire(acquire_options options = {});
 
-    // As acquire(), for any completion token; completes with `void(error_code, lease)`, never before
-    // it returns.
+    // As acquire(), for any completion token; completes with `void(error_code, lease)`, never
+    // before it returns.
     template <class Token>
     auto async_acquire(acquire_options options, Token&& token)
     {
@@ -102,7 +88,8 @@ public:
     auto async_wait_ready(std::size_t count, duration timeout, Token&& token)
     {
         return detail::from_coroutine<void>(get_executor(),
-            detail::wait_ready_factory(state_, count, timeout), std::forward<Token>(token));
+                                            detail::wait_ready_factory(state_, count, timeout),
+                                            std::forward<Token>(token));
     }
 
     // Ends the pool in order: idle and starting sessions stop at once, waiters fail, leases may
@@ -116,8 +103,8 @@ public:
     template <class Token>
     auto async_close(duration deadline, Token&& token)
     {
-        return detail::from_coroutine<close_report>(get_executor(),
-            detail::close_factory(state_, deadline), std::forward<Token>(token));
+        return detail::from_coroutine<close_report>(
+            get_executor(), detail::close_factory(state_, deadline), std::forward<Token>(token));
     }
 
     // Changes limits. Sessions above a lowered max_size end when they are given back.

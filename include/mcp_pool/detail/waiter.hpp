@@ -1,5 +1,5 @@
-// A place in a pool's queue. Plain data with intrusive hooks: the pool's core links it, the operation
-// it belongs to owns it.
+// A place in a pool's queue. Plain data with intrusive hooks: the pool's core links it, the
+// operation it belongs to owns it.
 #pragma once
 
 #include <mcp_pool/detail/duration.hpp>
@@ -12,36 +12,55 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace mcp_pool::pooling {
+struct slot;
+}
+
 namespace mcp_pool::detail {
+
+using plain_link = boost::intrusive::link_mode<boost::intrusive::safe_link>;
 
 struct waiter
 {
+    // What it waits for.
+    enum class purpose : std::uint8_t
+    {
+        // A session of its own.
+        lease,
+        // `count` initialised sessions.
+        ready,
+        // The end of the pool.
+        closed,
+    };
+
     // Who may touch the waiter; changes only under the pool's mutex.
-    enum class stage : std::uint8_t {
-        // Not in the queue; belongs to its operation.
+    enum class stage : std::uint8_t
+    {
+        // Not linked; belongs to its operation.
         outside,
-        // In the queue: release, start, timeout, cancellation and close may claim it.
+        // Linked: whoever finishes it first claims it.
         queued,
-        // Claimed by exactly one of them: has its outcome, waits to be posted.
+        // Claimed by exactly one event: has its outcome, waits to be posted.
         claimed,
     };
 
-    static constexpr std::size_t no_slot = static_cast<std::size_t>(-1);
-
-    using link = boost::intrusive::link_mode<boost::intrusive::normal_link>;
-    // In the queue or, once claimed, in the ready list.
-    boost::intrusive::list_member_hook<link> in_queue;
-    // Among the deadlines of the queue.
-    boost::intrusive::set_member_hook<link> in_deadlines;
+    // In the queue of its purpose or, once claimed, in the list of those to be posted.
+    boost::intrusive::list_member_hook<plain_link> in_queue;
+    // Among the deadlines.
+    boost::intrusive::set_member_hook<plain_link> in_deadlines;
 
     time_point enqueued_at{};
     time_point deadline = time_point::max();
-    // Order of arrival.
+    // Order of arrival in the pool.
     std::uint64_t ticket = 0;
+    // Sessions that purpose::ready asks for.
+    std::size_t count = 0;
+    purpose wants = purpose::lease;
     stage where = stage::outside;
+    bool has_deadline = false;
 
-    // The outcome: a slot of the pool, or why there is none.
-    std::size_t slot = no_slot;
+    // The outcome: a session's slot (purpose::lease), success, or why not.
+    pooling::slot* slot = nullptr;
     error_code failure;
 
     waiter() = default;
