@@ -27,6 +27,8 @@ namespace detail {
 std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
     session_ref session, call_options options);
 
+struct session_access;
+
 } // namespace detail
 
 // One lease's view of an initialised MCP session. Reached through `lease`; never shared by two.
@@ -131,6 +133,7 @@ public:
 
 private:
     friend class detail::session_state;
+    friend struct detail::session_access;
 
     explicit session(detail::session_state& state) noexcept
         : state_(&state)

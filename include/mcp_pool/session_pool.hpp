@@ -20,6 +20,10 @@
 
 namespace mcp_pool {
 
+namespace detail {
+struct transport_source;
+}
+
 // The limits that can be changed while the pool runs; unset members stay.
 struct pool_limits
 {
@@ -45,6 +49,9 @@ public:
     //
     // Errors: throws error(errc::invalid_config) naming the member, the value and what is allowed.
     session_pool(asio::any_io_executor executor, server_config config);
+    // The same with sessions from elsewhere, for tests; see testing/scripted_server.hpp.
+    session_pool(asio::any_io_executor executor, server_config config,
+        std::shared_ptr<detail::transport_source> source);
     session_pool(const session_pool&) = delete;
     session_pool& operator=(const session_pool&) = delete;
     ~session_pool();

@@ -77,6 +77,8 @@ public:
     // Requests of the present lease that are unanswered, queued ones included. Counted up before the
     // request is queued, counted down when the answer was taken: 0 at the release means clean.
     std::atomic<std::uint32_t> unanswered{0};
+    // The server has answered a request.
+    std::atomic<bool> answered{false};
     // What the lease said; see lease_verdict.
     std::atomic<std::uint8_t> verdict{verdict_clean};
 
@@ -104,6 +106,13 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<connection> io_;
     std::atomic<std::int64_t> next_id_{1};
+};
+
+// The state behind a view.
+struct session_access
+{
+    static session_state& state(session& view) noexcept { return *view.state_; }
+    static const session_state& state(const session& view) noexcept { return *view.state_; }
 };
 
 } // namespace mcp_pool::detail

@@ -29,4 +29,8 @@ struct stdio_limits
 std::unique_ptr<transport> make_stdio_transport(connection_strand strand, transport_events& events,
     std::shared_ptr<const stdio_server> server, stdio_limits limits);
 
+// Sets SIGPIPE to SIG_IGN if it is SIG_DFL, once per process: a peer that has closed its stdin must
+// not end the host. Does nothing where the library was built without MCP_POOL_IGNORE_SIGPIPE.
+void ignore_sigpipe_once();
+
 } // namespace mcp_pool::transport

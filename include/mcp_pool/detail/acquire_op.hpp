@@ -57,10 +57,14 @@ template <class Handler>
 class acquire_op_for final : public acquire_op
 {
 public:
-    static void start(Handler handler, const std::shared_ptr<pool_state>& pool, acquire_options o)
+    // `what` and `how_many` as in waiter::wants and waiter::count.
+    static void start(Handler handler, const std::shared_ptr<pool_state>& pool, acquire_options o,
+        purpose what = purpose::lease, std::size_t how_many = 0)
     {
         op_memory<acquire_op_for, Handler> memory(handler);
         auto* op = memory.construct(std::move(handler), pool, std::move(o));
+        op->wants = what;
+        op->count = how_many;
         auto slot = asio::get_associated_cancellation_slot(op->delivery_.handler());
         if (slot.is_connected())
             slot.template emplace<canceller>(pool, op);

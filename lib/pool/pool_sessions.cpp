@@ -1,0 +1,200 @@
+// What connections tell the pool, what failures look like to users, and the numbers.
+#include "pool/pool_state.hpp"
+
+#include <utility>
+
+namespace mcp_pool::detail {
+
+using pooling::end_reason;
+using pooling::slot_state;
+using std::chrono::steady_clock;
+
+void pool_state::on_ready(session_state& state)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    const time_point now = steady_clock::now();
+    const bool era_known = server_->known_era(now).has_value();
+    locked lock(mutex_);
+    pooled_slot& slot = session.where;
+    if (slot.epoch == session.epoch && slot.state == slot_state::starting)
+        start_times_.record(now - slot.started_at);
+    core_.set_era_known(era_known, now);
+    core_.ready(slot, session.epoch, now);
+    settle(std::move(lock));
+}
+
+void pool_state::on_failed(session_state& state, failed_start why)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    pooling::start_verdict verdict;
+    verdict.permanent = why.permanent;
+    verdict.exhausted = why.code == errc::resource_exhausted;
+    std::shared_ptr<const mcp_pool::diagnostics> details
+        = std::make_shared<const mcp_pool::diagnostics>(std::move(why.details));
+    locked lock(mutex_);
+    last_failure_.swap(details);
+    core_.start_failed(session.where, session.epoch, verdict, steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::could_not_start(const job& failed, const char* why) noexcept
+{
+    std::shared_ptr<const mcp_pool::diagnostics> details;
+    try {
+        auto told = std::make_shared<mcp_pool::diagnostics>();
+        told->server = server_->config.name;
+        told->message = std::string("a session could not be started: ") + why;
+        details = std::move(told);
+    } catch (const std::bad_alloc&) {
+        // The error code must do.
+    }
+    pooling::start_verdict verdict;
+    verdict.exhausted = true;
+    const time_point now = steady_clock::now();
+    locked lock(mutex_);
+    last_failure_.swap(details);
+    core_.start_failed(*failed.slot, failed.epoch, verdict, now);
+    // There is no connection that could report its end.
+    core_.ended(*failed.slot, failed.epoch, false, 0, now);
+    settle(std::move(lock));
+}
+
+void pool_state::on_broken(
+    session_state& state, broken_cause cause, std::shared_ptr<const mcp_pool::diagnostics> details)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    const bool served = session.answered.load(std::memory_order_relaxed);
+    locked lock(mutex_);
+    session.end_noticed = true;
+    if (!served)
+        last_failure_.swap(details);
+    core_.broken(session.where, session.epoch,
+        cause == broken_cause::died ? end_reason::died : end_reason::protocol, served,
+        steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::on_reset_done(session_state& state)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    locked lock(mutex_);
+    core_.reset_done(session.where, session.epoch, steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::on_probe_done(session_state& state)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    locked lock(mutex_);
+    core_.probe_done(session.where, session.epoch, steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::on_ended(session_state& state, const transport::end_report& report)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    locked lock(mutex_);
+    session.end_noticed = true;
+    core_.ended(session.where, session.epoch, report.killed, report.survivors.size(),
+        steady_clock::now());
+    settle(std::move(lock));
+    // The connection is of no use any more. What is left of it goes with its last handler.
+    session.take_io();
+}
+
+std::string pool_state::describe(const locked&) const
+{
+    const auto n = [this](slot_state s) { return std::to_string(core_.count(s)); };
+    return "size " + std::to_string(core_.size()) + "/" + std::to_string(core_.max_size())
+        + ", idle " + n(slot_state::idle) + ", leased " + n(slot_state::leased) + ", starting "
+        + n(slot_state::starting) + ", resetting " + n(slot_state::resetting) + ", probing "
+        + n(slot_state::probing) + ", stopping " + n(slot_state::stopping) + ", waiting "
+        + std::to_string(core_.waiting());
+}
+
+std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_code& failure) const
+{
+    locked lock(mutex_);
+    const std::shared_ptr<const mcp_pool::diagnostics> cause = last_failure_;
+    const std::string state = describe(lock);
+    const bool has_failed = core_.consecutive_failures() != 0;
+    const std::size_t failures = core_.consecutive_failures();
+    lock.unlock();
+
+    auto told = std::make_shared<mcp_pool::diagnostics>();
+    told->server = server_->config.name;
+    told->pool_state = state;
+    if (cause && has_failed) {
+        told->last_start_error = cause->message;
+        told->exit_status = cause->exit_status;
+        told->stderr_tail = cause->stderr_tail;
+    }
+
+    std::string& text = told->message;
+    text = "server \"" + server_->config.name + "\": ";
+    const std::string because
+        = told->last_start_error.empty() ? std::string() : ": " + told->last_start_error;
+    if (failure == errc::acquire_timeout) {
+        text += "no session became free in time (" + state + ")";
+        text += has_failed
+            ? "; the last start failed" + because
+            : std::string("; raise max_size, hold leases for less long or wait longer");
+    } else if (failure == errc::too_many_waiters) {
+        text += "already " + std::to_string(server_->options.max_waiters)
+            + " acquires wait (max_waiters; " + state + ")";
+    } else if (failure == errc::pool_closed) {
+        text += "the pool is closed";
+    } else if (failure == errc::circuit_open || failure == errc::start_failed) {
+        text += std::to_string(failures) + (failures == 1 ? " start has" : " starts in a row have")
+            + " failed and no session is alive" + because;
+    } else if (failure == errc::resource_exhausted) {
+        text += "this host cannot start another session" + because;
+    } else {
+        text += failure.message();
+    }
+    return told;
+}
+
+pool_stats pool_state::stats() const
+{
+    pool_stats s;
+    s.server_name = server_->config.name;
+    locked lock(mutex_);
+    const pooling::core_counters c = core_.counters();
+    s.pool_size = core_.alive();
+    s.available = core_.count(slot_state::idle);
+    s.in_use = core_.leases();
+    s.starting = core_.count(slot_state::starting);
+    s.probing = core_.count(slot_state::probing);
+    s.resetting = core_.count(slot_state::resetting);
+    s.stopping = core_.count(slot_state::stopping);
+    s.waiting = core_.waiting();
+    s.max_size = core_.max_size();
+    lock.unlock();
+
+    s.created = c.created;
+    s.start_failures = c.start_failures;
+    s.total_requests = c.granted;
+    s.reused = c.reused;
+    s.hits = c.hits;
+    s.timed_out = c.timed_out;
+    s.cancelled = c.cancelled;
+    s.rejected = c.rejected;
+    s.failed = c.failed;
+    s.probes = c.probes;
+    const auto ended = [&](end_reason reason) { return c.ended[static_cast<std::size_t>(reason)]; };
+    s.replaced.died = ended(end_reason::died);
+    s.replaced.probe = ended(end_reason::probe);
+    s.replaced.reset = ended(end_reason::reset);
+    s.replaced.discarded = ended(end_reason::discarded);
+    s.replaced.protocol = ended(end_reason::protocol);
+    s.replaced.retired = ended(end_reason::retired);
+    s.replaced.evicted = ended(end_reason::evicted);
+    s.wait = wait_times_.snapshot(s.hits);
+    s.hold = hold_times_.snapshot();
+    s.start = start_times_.snapshot();
+    s.call = server_->call_times.snapshot();
+    return s;
+}
+
+} // namespace mcp_pool::detail

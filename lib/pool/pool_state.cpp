@@ -1,0 +1,280 @@
+#include "pool/pool_state.hpp"
+
+#include "pool/clock.hpp"
+#include "pool/options.hpp"
+#include "pool/pool_service.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace mcp_pool::detail {
+
+using pooling::end_reason;
+using std::chrono::steady_clock;
+
+namespace {
+
+std::uint64_t seed()
+{
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+}
+
+} // namespace
+
+pool_state::pool_state(std::shared_ptr<server_state> server)
+    : server_(std::move(server))
+    , slots_(server_->options.max_size)
+    , core_(server_->options, seed())
+{
+    for (pooled_slot& slot : slots_)
+        core_.add_slot(slot);
+    limits_.min_size = server_->options.min_size;
+    limits_.max_size = server_->options.max_size;
+    limits_.max_starting = server_->options.max_starting;
+    limits_.max_waiters = server_->options.max_waiters;
+    core_.set_era_known(server_->known_era(steady_clock::now()).has_value(), steady_clock::now());
+}
+
+pool_state::~pool_state() = default;
+
+std::shared_ptr<pool_state> pool_state::make(
+    asio::any_io_executor executor, std::shared_ptr<server_state> server)
+{
+    auto pool = std::shared_ptr<pool_state>(new pool_state(std::move(server)));
+    pool->io_ = std::make_shared<pool_io>(executor, pool);
+    pool_service::of(executor).add(pool);
+    return pool;
+}
+
+lease pool_state::try_acquire(
+    std::shared_ptr<pool_state> self, const acquire_options& options) noexcept
+{
+    pool_state& pool = *self;
+    const time_point now = coarse_now();
+    locked lock(pool.mutex_);
+    pooling::slot* const slot = pool.core_.try_acquire(now);
+    if (!slot)
+        return {};
+    return pool.grant(
+        lock, static_cast<pooled_slot&>(*slot), duration::zero(), options.place, std::move(self));
+}
+
+lease pool_state::grant(const locked&, pooled_slot& slot, duration waited,
+    const std::source_location& place, std::shared_ptr<pool_state> self) noexcept
+{
+    pooled_session& session = *slot.session;
+    session.generation.fetch_add(1, std::memory_order_release);
+    session.uses = slot.uses;
+    session.waited = waited;
+    session.place = place;
+    if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
+        hook(session, session.end_noticed);
+    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &session.view));
+}
+
+void pool_state::submit(acquire_op* op)
+{
+    const time_point now = steady_clock::now();
+    const duration standard = server_->options.max_wait;
+    const duration patience = op->options.timeout.value_or(
+        standard == duration::zero() ? duration::max() : standard);
+    op->deadline = op->wants == waiter::purpose::closed ? time_point::max()
+                                                        : saturating_add(now, patience);
+    locked lock(mutex_);
+    switch (op->wants) {
+    case waiter::purpose::lease:
+        core_.acquire(*op, now);
+        break;
+    case waiter::purpose::ready:
+        core_.await_ready(*op, now);
+        break;
+    case waiter::purpose::closed:
+        core_.await_closed(*op, now);
+        break;
+    }
+    settle(std::move(lock));
+}
+
+void pool_state::cancel(acquire_op* op) noexcept
+{
+    locked lock(mutex_);
+    core_.cancel(*op, steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::give_back(session_state& state) noexcept
+{
+    auto& session = static_cast<pooled_session&>(state);
+    const time_point now = coarse_now();
+
+    pooling::return_verdict verdict;
+    locked lock(mutex_);
+    // The end of the generation comes first: from here on no operation can join the lease.
+    session.generation.fetch_add(1, std::memory_order_acq_rel);
+    verdict.dirty = session.unanswered.load(std::memory_order_acquire) != 0;
+    const std::uint8_t said = session.verdict.exchange(verdict_clean, std::memory_order_relaxed);
+    verdict.suspect = (said & verdict_probe) != 0;
+    verdict.discard = (said & verdict_respawn) != 0;
+    verdict.served = session.answered.load(std::memory_order_relaxed);
+    hold_times_.record(now - session.where.leased_at);
+    core_.release(session.where, verdict, now);
+    settle(std::move(lock));
+}
+
+void pool_state::settle(locked lock) noexcept
+{
+    // More than this many at once would hold the mutex for too long.
+    constexpr std::size_t batch_size = 64;
+
+    for (bool more = true; more;) {
+        std::array<acquire_op*, batch_size> batch;
+        std::size_t taken = 0;
+        while (taken != batch_size) {
+            waiter* const w = core_.next_ready();
+            if (!w)
+                break;
+            auto* const op = static_cast<acquire_op*>(w);
+            if (w->slot && !op->granted) {
+                const duration waited = std::max(steady_clock::now() - w->enqueued_at, duration::zero());
+                op->granted = grant(lock, static_cast<pooled_slot&>(*w->slot), waited,
+                    op->options.place, shared_from_this());
+            }
+            batch[taken++] = op;
+        }
+        more = core_.has_ready();
+
+        std::shared_ptr<pool_io> strand;
+        if (!poked_ && io_ && (core_.has_work() || core_.next_wake() < armed_)) {
+            poked_ = true;
+            strand = io_;
+        }
+        lock.unlock();
+
+        for (std::size_t i = 0; i != taken; ++i) {
+            if (!deliver(*batch[i])) {
+                // No memory: the next event tries again.
+                lock.lock();
+                for (std::size_t j = taken; j != i; --j)
+                    core_.put_back(*batch[j - 1]);
+                lock.unlock();
+                more = false;
+                break;
+            }
+        }
+        if (strand) {
+            try {
+                strand->poke();
+            } catch (...) {
+                lock.lock();
+                poked_ = false;
+                lock.unlock();
+            }
+        }
+        if (more)
+            lock.lock();
+    }
+}
+
+bool pool_state::deliver(acquire_op& op) noexcept
+{
+    if (op.granted && op.wants == waiter::purpose::lease)
+        wait_times_.record(op.granted.waited());
+    if (op.failure && !op.details) {
+        try {
+            op.details = explain(op.failure);
+        } catch (...) {
+            // The code alone must do.
+        }
+    }
+    return op.post();
+}
+
+void pool_state::start()
+{
+    locked lock(mutex_);
+    core_.start(steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::resize(const pool_limits& limits)
+{
+    std::list<pooled_slot> more;
+    locked lock(mutex_);
+    for (;;) {
+        pool_limits next = limits_;
+        const auto set = [](std::optional<std::size_t>& to, const std::optional<std::size_t>& from) {
+            if (from)
+                to = from;
+        };
+        set(next.min_size, limits.min_size);
+        set(next.max_size, limits.max_size);
+        set(next.max_starting, limits.max_starting);
+        set(next.max_waiters, limits.max_waiters);
+        check_limits(next);
+        if (*next.max_size <= slots_.size() + more.size()) {
+            limits_ = next;
+            break;
+        }
+        const std::size_t missing = *next.max_size - slots_.size();
+        lock.unlock();
+        more.resize(missing);
+        lock.lock();
+    }
+    for (pooled_slot& slot : more)
+        core_.add_slot(slot);
+    slots_.splice(slots_.end(), more);
+    core_.resize(*limits_.min_size, *limits_.max_size, *limits_.max_starting, *limits_.max_waiters,
+        steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::evict_all()
+{
+    locked lock(mutex_);
+    core_.evict_all(steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::close(duration deadline)
+{
+    const time_point now = steady_clock::now();
+    locked lock(mutex_);
+    core_.close(saturating_add(now, deadline), now);
+    settle(std::move(lock));
+}
+
+close_report pool_state::report() const
+{
+    locked lock(mutex_);
+    return core_.report();
+}
+
+asio::any_io_executor pool_state::executor() const
+{
+    locked lock(mutex_);
+    if (io_)
+        return io_->executor;
+    return asio::system_executor();
+}
+
+void pool_state::abandon() noexcept
+{
+    locked lock(mutex_);
+    core_.abandon();
+    const std::shared_ptr<pool_io> io = std::move(io_);
+    // Each connection is let go without the mutex. It goes with its last pending handler and takes its
+    // process with it; what leases still need stays in the session.
+    for (pooled_slot& slot : slots_) {
+        const std::shared_ptr<pooled_session> session = slot.session;
+        if (!session)
+            continue;
+        lock.unlock();
+        session->take_io();
+        lock.lock();
+    }
+    settle(std::move(lock));
+}
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,220 @@
+// The pool's strand: carries out what the core wants done with sessions, and keeps the one timer.
+#include "pool/pool_state.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace mcp_pool::detail {
+
+using pooling::end_reason;
+using pooling::slot_action;
+using std::chrono::steady_clock;
+
+namespace {
+
+const char* text(end_reason reason) noexcept
+{
+    switch (reason) {
+    case end_reason::died:
+        return "the server process ended";
+    case end_reason::probe:
+        return "the server did not answer a probe";
+    case end_reason::reset:
+        return "the session could not be reset after a lease";
+    case end_reason::discarded:
+        return "the lease asked for a new session";
+    case end_reason::protocol:
+        return "the server broke the protocol";
+    case end_reason::retired:
+        return "the session was retired";
+    case end_reason::evicted:
+        return "the session was evicted";
+    case end_reason::start_failed:
+        return "the session could not be started";
+    case end_reason::closed:
+        return "the pool was closed";
+    case end_reason::none:
+        break;
+    }
+    return "the session ended";
+}
+
+transport::stop_step step_of(pooling::stop_rung rung) noexcept
+{
+    switch (rung) {
+    case pooling::stop_rung::close_input:
+        return transport::stop_step::close_input;
+    case pooling::stop_rung::terminate:
+        return transport::stop_step::terminate;
+    case pooling::stop_rung::kill:
+        break;
+    }
+    return transport::stop_step::kill;
+}
+
+} // namespace
+
+pool_io::pool_io(asio::any_io_executor ex, std::weak_ptr<pool_state> pool)
+    : executor(ex)
+    , strand_(asio::make_strand(ex))
+    , timer_(strand_)
+    , pool_(std::move(pool))
+{}
+
+void pool_io::poke()
+{
+    asio::post(strand_, [self = shared_from_this()] { self->run(false); });
+}
+
+void pool_io::run(bool timer_fired)
+{
+    if (const auto pool = pool_.lock())
+        pool->run(*this, timer_fired);
+}
+
+void pool_io::arm(time_point when)
+{
+    const std::uint64_t wait = ++wait_;
+    if (when == time_point::max()) {
+        timer_.cancel();
+        return;
+    }
+    timer_.expires_at(when);
+    timer_.async_wait([self = weak_from_this(), wait](const error_code&) {
+        const auto io = self.lock();
+        if (io && io->wait_ == wait)
+            io->run(true);
+    });
+}
+
+void pool_state::run(pool_io& io, bool timer_fired)
+{
+    constexpr std::size_t batch_size = 16;
+
+    for (bool more = true; more;) {
+        std::array<job, batch_size> jobs;
+        std::size_t taken = 0;
+
+        locked lock(mutex_);
+        if (io_.get() != &io)
+            return;
+        poked_ = true; // This is the run that a poke would ask for.
+        if (std::exchange(timer_fired, false))
+            armed_ = time_point::max();
+        const time_point now = steady_clock::now();
+        bool due = core_.next_wake() <= now && core_.tick(now);
+        // A pool on its own needs nobody's permission to start a session.
+        for (std::size_t n = core_.take_permit_requests(); n != 0; --n)
+            core_.permit_granted(now);
+        core_.take_permit_returns();
+        while (taken != batch_size && take_job(lock, jobs[taken]))
+            ++taken;
+        more = due || core_.has_work();
+        settle(std::move(lock));
+
+        for (std::size_t i = 0; i != taken; ++i)
+            perform(io, jobs[i]);
+
+        if (!more) {
+            lock = locked(mutex_);
+            if (io_.get() != &io)
+                return;
+            if (core_.has_work() || core_.next_wake() <= steady_clock::now()) {
+                more = true;
+                continue;
+            }
+            poked_ = false;
+            const time_point wake = core_.next_wake();
+            const bool rearm = wake != armed_;
+            armed_ = wake;
+            lock.unlock();
+            if (rearm)
+                io.arm(wake);
+        }
+    }
+}
+
+bool pool_state::take_job(const locked&, job& next)
+{
+    pooling::slot* const slot = core_.next_todo(next.action);
+    if (!slot)
+        return false;
+    next.slot = static_cast<pooled_slot*>(slot);
+    next.epoch = slot->epoch;
+    next.step = step_of(slot->step);
+    next.reason = slot->reason;
+    // A start and a forget leave the slot without its former session.
+    if (next.action == slot_action::start || next.action == slot_action::forget)
+        next.session = std::move(next.slot->session);
+    else
+        next.session = next.slot->session;
+    return true;
+}
+
+void pool_state::perform(pool_io& io, job& next) noexcept
+{
+    if (next.action == slot_action::start) {
+        try {
+            start_session(io, next);
+        } catch (const std::exception& failure) {
+            could_not_start(next, failure.what());
+        }
+        return;
+    }
+    if (!next.session)
+        return;
+    if (next.action == slot_action::forget) {
+        // Destroys the transport, if it still exists: the process thread takes over what is left.
+        next.session->take_io();
+        return;
+    }
+    const std::shared_ptr<connection> link = next.session->io();
+    if (!link)
+        return;
+    try {
+        switch (next.action) {
+        case slot_action::expire_start:
+            link->expire_start();
+            break;
+        case slot_action::probe:
+            link->probe();
+            break;
+        case slot_action::reset:
+            link->reset();
+            break;
+        case slot_action::stop:
+            link->stop(next.step, text(next.reason));
+            break;
+        case slot_action::start:
+        case slot_action::forget:
+        case slot_action::none:
+            break;
+        }
+    } catch (const std::bad_alloc&) {
+        // The deadline of the slot's state comes back to it.
+    }
+}
+
+void pool_state::start_session(pool_io& io, job& next)
+{
+    if (next.session)
+        next.session->take_io();
+    auto session = std::make_shared<pooled_session>(*this, *next.slot, next.epoch);
+    std::weak_ptr<connection_events> events = weak_from_this();
+    const auto link = connection::make(io.executor, server_, session, std::move(events));
+    session->set_io(link);
+    locked lock(mutex_);
+    const bool wanted = io_.get() == &io && next.slot->epoch == next.epoch
+        && next.slot->state == pooling::slot_state::starting;
+    if (wanted)
+        next.slot->session = session;
+    lock.unlock();
+    if (wanted)
+        link->start();
+    else
+        session->take_io();
+}
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,267 @@
+#include "pool/options.hpp"
+#include "pool/pool_state.hpp"
+#include "session/transport_source.hpp"
+#include "transport/stdio.hpp"
+
+#include <mcp_pool/session_pool.hpp>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace mcp_pool {
+
+namespace {
+
+using detail::acquire_op;
+using detail::initiate_acquire;
+using detail::pool_state;
+using detail::waiter;
+
+[[noreturn]] void fail(const error_code& code, std::string message)
+{
+    diagnostics details;
+    details.message = std::move(message);
+    throw error(code, std::move(details));
+}
+
+// The part of an acquire that has to wait.
+asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
+{
+    diagnostics details;
+    diagnostics* const told = options.diagnostics ? options.diagnostics : &details;
+    options.diagnostics = told;
+    error_code failure;
+    initiate_acquire initiation(std::move(pool));
+    auto token = asio::redirect_error(asio::use_awaitable, failure);
+    lease result = co_await asio::async_initiate<decltype(token), void(error_code, lease)>(
+        std::move(initiation), token, std::move(options));
+    if (failure)
+        throw error(failure, *told);
+    co_return result;
+}
+
+asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_options options)
+{
+    // A signal emitted before the start counts; the caller's state is read, never changed.
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+        fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
+    if (lease hit = pool_state::try_acquire(pool, options))
+        co_return hit;
+    co_return co_await wait_for_lease(std::move(pool), std::move(options));
+}
+
+// Waits for something else than a lease: the initiation of the awaitable forms below.
+struct initiate_wait
+{
+    std::shared_ptr<pool_state> pool;
+    waiter::purpose wants;
+    std::size_t count;
+
+    initiate_wait(std::shared_ptr<pool_state> p, waiter::purpose what, std::size_t n)
+        : pool(std::move(p))
+        , wants(what)
+        , count(n)
+    {}
+
+    template <class Handler>
+    void operator()(Handler&& handler, acquire_options options) const
+    {
+        detail::acquire_op_for<std::decay_t<Handler>>::start(
+            std::forward<Handler>(handler), pool, std::move(options), wants, count);
+    }
+};
+
+asio::awaitable<void> wait_for(
+    std::shared_ptr<pool_state> pool, waiter::purpose wants, std::size_t count, duration timeout)
+{
+    diagnostics details;
+    acquire_options options(timeout);
+    options.diagnostics = &details;
+    error_code failure;
+    initiate_wait initiation(std::move(pool), wants, count);
+    // The operation carries an empty lease: there is nothing to lend.
+    auto token = asio::redirect_error(asio::use_awaitable, failure);
+    const lease none = co_await asio::async_initiate<decltype(token), void(error_code, lease)>(
+        std::move(initiation), token, std::move(options));
+    if (failure)
+        throw error(failure, details);
+}
+
+asio::awaitable<void> wait_until_ready(
+    std::shared_ptr<pool_state> pool, std::size_t count, duration timeout)
+{
+    const std::size_t most = pool->stats().max_size;
+    if (count > most)
+        fail(errc::invalid_config,
+            "wait_ready(" + std::to_string(count) + "): the pool has at most "
+                + std::to_string(most) + " sessions (max_size)");
+    co_await wait_for(std::move(pool), waiter::purpose::ready, count, timeout);
+}
+
+asio::awaitable<close_report> close_pool(std::shared_ptr<pool_state> pool, duration deadline)
+{
+    pool->close(std::max(deadline, duration::zero()));
+    co_await wait_for(pool, waiter::purpose::closed, 0, duration::max());
+    co_return pool->report();
+}
+
+// Starts processes of the configured server.
+std::shared_ptr<detail::transport_source> processes(
+    const server_config& config, const pool_options& options)
+{
+    auto server = std::make_shared<const stdio_server>(std::get<stdio_server>(config.transport));
+    const transport::stdio_limits limits(options);
+    return std::make_shared<detail::transport_source>(
+        [server, limits](transport::connection_strand strand, transport::transport_events& events) {
+            return transport::make_stdio_transport(std::move(strand), events, server, limits);
+        });
+}
+
+std::shared_ptr<pool_state> make_state(asio::any_io_executor executor, server_config config,
+    std::shared_ptr<detail::transport_source> source)
+{
+    pool_options options = resolve(config.pool);
+    detail::check_server(config, options);
+    if (!executor)
+        fail(errc::invalid_config, "a pool needs an executor");
+    if (!source) {
+        transport::ignore_sigpipe_once();
+        source = processes(config, options);
+    }
+    auto server = std::make_shared<detail::server_state>(
+        std::move(config), std::move(options), source->make);
+    return pool_state::make(std::move(executor), std::move(server));
+}
+
+} // namespace
+
+session_pool::session_pool(asio::any_io_executor executor, server_config config)
+    : session_pool(std::move(executor), std::move(config), nullptr)
+{}
+
+session_pool::session_pool(asio::any_io_executor executor, server_config config,
+    std::shared_ptr<detail::transport_source> source)
+    : state_(make_state(std::move(executor), std::move(config), std::move(source)))
+{}
+
+session_pool::~session_pool()
+{
+    state_->abandon();
+}
+
+asio::awaitable<lease> session_pool::acquire(acquire_options options)
+{
+    return acquire_one(state_, std::move(options));
+}
+
+lease session_pool::try_acquire(acquire_options options) noexcept
+{
+    return pool_state::try_acquire(state_, options);
+}
+
+void session_pool::start()
+{
+    state_->start();
+}
+
+asio::awaitable<void> session_pool::wait_ready(std::size_t count, duration timeout)
+{
+    return wait_until_ready(state_, count, timeout);
+}
+
+asio::awaitable<close_report> session_pool::close(duration deadline)
+{
+    return close_pool(state_, deadline);
+}
+
+void session_pool::resize(pool_limits limits)
+{
+    state_->resize(limits);
+}
+
+void session_pool::evict_all()
+{
+    state_->evict_all();
+}
+
+pool_stats session_pool::stats() const
+{
+    return state_->stats();
+}
+
+const pool_options& session_pool::options() const noexcept
+{
+    return state_->server().options;
+}
+
+asio::any_io_executor session_pool::get_executor() const
+{
+    return state_->executor();
+}
+
+namespace detail {
+
+void start_acquire(const std::shared_ptr<pool_state>& pool, acquire_op* op)
+{
+    pool->submit(op);
+}
+
+void cancel_acquire(const std::shared_ptr<pool_state>& pool, acquire_op* op) noexcept
+{
+    pool->cancel(op);
+}
+
+asio::any_io_executor default_executor(const std::shared_ptr<pool_state>& pool)
+{
+    return pool->executor();
+}
+
+std::function<asio::awaitable<void>()> wait_ready_factory(
+    std::shared_ptr<pool_state> pool, std::size_t count, duration timeout)
+{
+    return [pool = std::move(pool), count, timeout] { return wait_until_ready(pool, count, timeout); };
+}
+
+std::function<asio::awaitable<close_report>()> close_factory(
+    std::shared_ptr<pool_state> pool, duration deadline)
+{
+    return [pool = std::move(pool), deadline] { return close_pool(pool, deadline); };
+}
+
+void give_back(session& granted) noexcept
+{
+    session_state& state = session_access::state(granted);
+    state.owner.give_back(state);
+}
+
+} // namespace detail
+
+void lease::discard() noexcept
+{
+    if (session_) {
+        mark_dirty(dirt::respawn);
+        release();
+    }
+}
+
+void lease::mark_dirty(dirt how) noexcept
+{
+    const auto bit = how == dirt::respawn ? detail::verdict_respawn : detail::verdict_probe;
+    detail::session_access::state(*session_).verdict.fetch_or(bit, std::memory_order_relaxed);
+}
+
+bool lease::reused() const noexcept
+{
+    return session_ && detail::session_access::state(*session_).uses > 1;
+}
+
+duration lease::waited() const noexcept
+{
+    return session_ ? detail::session_access::state(*session_).waited : duration::zero();
+}
+
+} // namespace mcp_pool
