@@ -121,7 +121,7 @@ struct diagnostics
     std::string stderr_tail;
     // "size 10/10, idle 0, leased 10, starting 0, waiting 51": the pool at the moment of failure.
     std::string pool_state;
-    // The peer's error object where the code is in rpc_category().
+    // The peer's error object, as it came, where the code is in rpc_category().
     std::optional<rpc_error> rpc;
 
     diagnostics() = default;
@@ -132,6 +132,11 @@ class error : public boost::system::system_error
 {
 public:
     error(const error_code& code, mcp_pool::diagnostics details);
+    // Precondition: `details` is not null.
+    error(const error_code& code, std::shared_ptr<const mcp_pool::diagnostics> details);
+
+    // The message of the diagnostics.
+    [[nodiscard]] const char* what() const noexcept override;
 
     [[nodiscard]] const mcp_pool::diagnostics& diagnostics() const noexcept { return *details_; }
 

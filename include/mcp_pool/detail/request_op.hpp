@@ -11,8 +11,12 @@
 #include <boost/json/value.hpp>
 
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace mcp_pool::detail {
@@ -58,11 +62,20 @@ public:
     request_op(const request_op&) = delete;
     request_op& operator=(const request_op&) = delete;
 
-    // Hands the outcome to the handler's executor and gives up ownership. False if there is no
-    // memory for that at present: the operation still belongs to the caller, who tries again later.
-    // Any thread.
-    [[nodiscard]] virtual bool complete(error_code code, json::value&& result,
-        std::shared_ptr<const mcp_pool::diagnostics> details) noexcept = 0;
+    // Stores the outcome and hands it to the handler's executor; gives up ownership. False if there is
+    // no memory for that at present: the operation still belongs to the caller, who tries deliver()
+    // later. Called once. Any thread.
+    [[nodiscard]] bool complete(error_code code, json::value&& result,
+        std::shared_ptr<const mcp_pool::diagnostics> details) noexcept
+    {
+        code_ = code;
+        result_ = std::move(result);
+        details_ = std::move(details);
+        return deliver();
+    }
+
+    // Hands over what complete() stored; see there.
+    [[nodiscard]] virtual bool deliver() noexcept = 0;
 
     // Hands one progress notification to the handler's executor. Lost if there is no memory for it.
     virtual void post_progress(const progress& news) noexcept = 0;
@@ -73,14 +86,21 @@ public:
     mcp_pool::detail::request request;
     // Generation of the lease that the operation was started through.
     std::uint64_t generation = 0;
-    // JSON-RPC id, unique in its connection; assigned by start_request().
+    // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled.
     std::int64_t id = 0;
+    // The next one in whichever queue of the connection the operation is in.
+    request_op* next = nullptr;
 
 protected:
     explicit request_op(mcp_pool::detail::request what)
         : request(std::move(what))
     {}
     ~request_op() = default;
+
+    // The outcome; set by complete().
+    error_code code_;
+    json::value result_;
+    std::shared_ptr<const mcp_pool::diagnostics> details_;
 };
 
 // Reserves the JSON-RPC id under which the request can be cancelled from now on.
@@ -129,25 +149,20 @@ public:
     request_op_for(Handler handler, const session_ref& session, mcp_pool::detail::request what)
         : request_op(std::move(what))
         , delivery_(std::move(handler), default_executor(session))
-        , on_progress_(std::make_shared<progress_sink>(request.options.on_progress))
+        , on_progress_(request.options.on_progress
+                  ? std::make_shared<progress_sink>(request.options.on_progress)
+                  : nullptr)
     {}
 
-    bool complete(error_code code, json::value&& result,
-        std::shared_ptr<const mcp_pool::diagnostics> details) noexcept override
-    {
-        code_ = code;
-        result_ = std::move(result);
-        details_ = std::move(details);
-        return delivery_.post(this);
-    }
+    bool deliver() noexcept override { return delivery_.post(this); }
 
     void post_progress(const progress& news) noexcept override
     {
-        if (!on_progress_->call)
+        if (!on_progress_)
             return;
         try {
-            asio::post(delivery_.executor(), [sink = on_progress_, news] { sink->call(news); });
-        } catch (const std::bad_alloc&) {
+            asio::post(delivery_.executor(), [sink = on_progress_, news] { sink->report(news); });
+        } catch (const std::exception&) {
             // A progress notification is advice; losing one is better than losing the call.
         }
     }
@@ -158,6 +173,8 @@ public:
     void invoke()
     {
         asio::get_associated_cancellation_slot(delivery_.handler()).clear();
+        if (on_progress_)
+            on_progress_->close();
         if (code_ && details_ && request.options.diagnostics)
             *request.options.diagnostics = *details_;
         Handler handler = delivery_.take_handler();
@@ -175,12 +192,35 @@ public:
     Handler& handler() noexcept { return delivery_.handler(); }
 
 private:
-    struct progress_sink
+    // The callback, which refers to what the caller keeps until the handler is called. On an executor
+    // with several threads a notification posted earlier may run later, or at the same time: none
+    // begins after close(), and close() waits for one that is running.
+    class progress_sink
     {
-        std::function<void(const progress&)> call;
-        explicit progress_sink(std::function<void(const progress&)>& f)
-            : call(std::move(f))
+    public:
+        // The function stays in the options too, where it tells that progress is wanted.
+        explicit progress_sink(std::function<void(const progress&)> f)
+            : call_(std::move(f))
         {}
+
+        void report(const progress& news)
+        {
+            const std::lock_guard lock(mutex_);
+            if (!closed_)
+                call_(news);
+        }
+
+        void close()
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+
+    private:
+        // Recursive: the callback may run an event loop that calls the handler.
+        std::recursive_mutex mutex_;
+        const std::function<void(const progress&)> call_;
+        bool closed_ = false;
     };
 
     struct canceller
@@ -198,9 +238,6 @@ private:
 
     detail::delivery<request_op_for, Handler> delivery_;
     std::shared_ptr<progress_sink> on_progress_;
-    error_code code_;
-    json::value result_;
-    std::shared_ptr<const mcp_pool::diagnostics> details_;
 };
 
 // Initiation of an asynchronous request, as asio::async_initiate wants it.
