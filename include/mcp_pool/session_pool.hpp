@@ -116,8 +116,8 @@ public:
     template <class Token>
     auto async_close(duration deadline, Token&& token)
     {
-        return detail::from_coroutine<close_report>(get_executor(),
-            detail::close_factory(state_, deadline), std::forward<Token>(token));
+        return detail::from_coroutine<close_report>(
+            get_executor(), detail::close_factory(state_, deadline), std::forward<Token>(token));
     }
 
     // Changes limits. Sessions above a lowered max_size end when they are given back.
