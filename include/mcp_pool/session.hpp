@@ -142,7 +142,8 @@ private:
 
     [[nodiscard]] detail::session_ref ref() const;
 
-    static detail::request tool_call(std::string name, json::object arguments, call_options options);
+    static detail::request tool_call(
+        std::string name, json::object arguments, call_options options);
     [[nodiscard]] detail::request ping_request(call_options options) const;
     static detail::request notification(std::string method, json::object params);
 

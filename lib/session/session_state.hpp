@@ -100,7 +100,10 @@ public:
     std::shared_ptr<connection> take_io() noexcept;
 
     // Reserves the next JSON-RPC id. Never reused on a connection.
-    std::int64_t next_request_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+    std::int64_t next_request_id() noexcept
+    {
+        return next_id_.fetch_add(1, std::memory_order_relaxed);
+    }
 
 private:
     mutable std::mutex mutex_;

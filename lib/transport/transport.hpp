@@ -116,7 +116,7 @@ public:
 };
 
 // Makes the transport of one process. `events` outlives the transport.
-using transport_factory = std::function<std::unique_ptr<transport>(
-    connection_strand strand, transport_events& events)>;
+using transport_factory =
+    std::function<std::unique_ptr<transport>(connection_strand strand, transport_events& events)>;
 
 } // namespace mcp_pool::transport

@@ -79,8 +79,8 @@ class delivery
 public:
     delivery(Handler handler, const asio::any_io_executor& default_executor)
         : handler_(std::move(handler))
-        , executor_(asio::prefer(asio::any_io_executor(
-                                     asio::get_associated_executor(handler_, default_executor)),
+        , executor_(asio::prefer(
+              asio::any_io_executor(asio::get_associated_executor(handler_, default_executor)),
               asio::execution::outstanding_work.tracked))
     {}
 
