@@ -65,8 +65,8 @@ struct pool_stats
     [[nodiscard]] double reuse_rate() const noexcept
     {
         return total_requests == 0
-                   ? 0.0
-                   : static_cast<double>(reused) / static_cast<double>(total_requests);
+            ? 0.0
+            : static_cast<double>(reused) / static_cast<double>(total_requests);
     }
 
     pool_stats() = default;

@@ -95,8 +95,7 @@ public:
     auto async_wait_ready(std::size_t count, duration timeout, Token&& token)
     {
         return detail::from_coroutine<void>(get_executor(),
-                                            detail::wait_ready_factory(state_, count, timeout),
-                                            std::forward<Token>(token));
+            detail::wait_ready_factory(state_, count, timeout), std::forward<Token>(token));
     }
 
     // Ends the pool in order: idle and starting sessions stop at once, waiters fail, leases may

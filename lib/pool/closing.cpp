@@ -14,8 +14,8 @@ void pool_core::close(time_point deadline, time_point now) noexcept
     close_deadline_ = std::max(deadline, now);
     const duration left = close_deadline_ - now;
     // Leases get what the stop ladder does not need, and at least half of the time.
-    const duration patience =
-        std::max(left / 2, left - 2 * std::min(options_.stop_grace, left / 2));
+    const duration patience = std::max(
+        left / 2, left - 2 * std::min(options_.stop_grace, left / 2));
     force_at_ = std::min(force_at_, now + patience);
 
     if (first) {
@@ -111,8 +111,8 @@ std::string pool_core::check(time_point now) const
     count_list(busy_);
     if (found != counts_)
         return "the counts differ from the lists";
-    if (found[static_cast<std::size_t>(slot_state::idle)] !=
-        static_cast<std::size_t>(std::distance(idle_.begin(), idle_.end())))
+    if (found[static_cast<std::size_t>(slot_state::idle)]
+        != static_cast<std::size_t>(std::distance(idle_.begin(), idle_.end())))
         return "a session in the idle list is not idle";
 
     const bool draining = !queue_.empty() && queue_.front().ticket <= drain_ticket_;
@@ -139,19 +139,19 @@ std::string pool_core::check(time_point now) const
 
     const auto timed = [&](const slot_list& list) {
         return std::all_of(list.begin(), list.end(), [&](const slot& s) {
-            return s.deadline == time_point::max() || s.ended || abandoned_ ||
-                   (s.in_wakes.is_linked() && s.wake <= s.deadline && next_wake_ <= s.wake);
+            return s.deadline == time_point::max() || s.ended || abandoned_
+                || (s.in_wakes.is_linked() && s.wake <= s.deadline && next_wake_ <= s.wake);
         });
     };
     if (!timed(busy_) || !timed(idle_))
         return "a session's deadline would be missed";
-    if (!closing_ && !tripped_ && failures_ == 0 && !queue_.empty() && size() < max_size_ &&
-        count(slot_state::starting) + permits_pending_ + permit_requests_ == 0 &&
-        count(slot_state::resetting) + count(slot_state::probing) < waiting_)
+    if (!closing_ && !tripped_ && failures_ == 0 && !queue_.empty() && size() < max_size_
+        && count(slot_state::starting) + permits_pending_ + permit_requests_ == 0
+        && count(slot_state::resetting) + count(slot_state::probing) < waiting_)
         return "somebody waits, there is room, and nothing is being started";
-    if (failures_ != 0 && !closing_ && starts_wanted() != 0 && !tripped_ &&
-        count(slot_state::starting) + permits_pending_ + permit_requests_ == 0 &&
-        size() < max_size_ && next_wake_ == time_point::max() && now < retry_at_)
+    if (failures_ != 0 && !closing_ && starts_wanted() != 0 && !tripped_
+        && count(slot_state::starting) + permits_pending_ + permit_requests_ == 0
+        && size() < max_size_ && next_wake_ == time_point::max() && now < retry_at_)
         return "a start is wanted and nobody will try again";
     return {};
 }

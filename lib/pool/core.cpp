@@ -42,8 +42,8 @@ std::size_t pool_core::size() const noexcept
 
 std::size_t pool_core::alive() const noexcept
 {
-    return count(slot_state::idle) + count(slot_state::leased) + count(slot_state::resetting) +
-           count(slot_state::probing);
+    return count(slot_state::idle) + count(slot_state::leased) + count(slot_state::resetting)
+        + count(slot_state::probing);
 }
 
 slot* pool_core::try_acquire(time_point now) noexcept

@@ -85,8 +85,8 @@ public:
     void broken(slot& s, std::uint64_t epoch, end_reason why, bool served, time_point now) noexcept;
     void reset_done(slot& s, std::uint64_t epoch, time_point now) noexcept;
     void probe_done(slot& s, std::uint64_t epoch, time_point now) noexcept;
-    void ended(slot& s, std::uint64_t epoch, bool killed, std::size_t survivors,
-               time_point now) noexcept;
+    void ended(
+        slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept;
 
     // Answers to take_permit_requests(): one start each.
     void permit_granted(time_point now) noexcept;
@@ -98,7 +98,7 @@ public:
     void set_era_known(bool known, time_point now) noexcept;
     // Precondition: slots for max_size exist.
     void resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
-                std::size_t max_waiters, time_point now) noexcept;
+        std::size_t max_waiters, time_point now) noexcept;
     void evict_all(time_point now) noexcept;
     // Ends by `deadline`; a later call can only move it forward.
     void close(time_point deadline, time_point now) noexcept;
@@ -161,15 +161,14 @@ private:
         bool operator()(const slot& a, const slot& b) const noexcept { return a.wake < b.wake; }
     };
     template <class T, auto Member>
-    using list_of = boost::intrusive::list<
-        T, boost::intrusive::constant_time_size<false>,
+    using list_of = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>,
         boost::intrusive::member_hook<T, boost::intrusive::list_member_hook<detail::plain_link>,
-                                      Member>>;
+            Member>>;
     template <class T, auto Member, class Order>
-    using ordered_by = boost::intrusive::multiset<
-        T, boost::intrusive::constant_time_size<false>, boost::intrusive::compare<Order>,
+    using ordered_by = boost::intrusive::multiset<T, boost::intrusive::constant_time_size<false>,
+        boost::intrusive::compare<Order>,
         boost::intrusive::member_hook<T, boost::intrusive::set_member_hook<detail::plain_link>,
-                                      Member>>;
+            Member>>;
 
     using waiter_list = list_of<waiter, &waiter::in_queue>;
     using slot_list = list_of<slot, &slot::in_state>;

@@ -84,7 +84,7 @@ void pool_core::set_era_known(bool known, time_point now) noexcept
 }
 
 void pool_core::resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
-                       std::size_t max_waiters, time_point now) noexcept
+    std::size_t max_waiters, time_point now) noexcept
 {
     min_size_ = min_size;
     max_size_ = max_size;
@@ -112,8 +112,8 @@ void pool_core::note_failure(start_verdict why, time_point now) noexcept
     ++failures_;
     exhausted_ = why.exhausted;
     retry_at_ = detail::saturating_add(now, backoff());
-    if (why.permanent || why.exhausted ||
-        (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold))
+    if (why.permanent || why.exhausted
+        || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold))
         tripped_ = true;
 }
 
@@ -150,15 +150,15 @@ void pool_core::settle(time_point now) noexcept
         return;
     balance(now);
 
-    const bool start_under_way =
-        count(slot_state::starting) + permits_pending_ + permit_requests_ != 0;
+    const bool start_under_way = count(slot_state::starting) + permits_pending_ + permit_requests_
+        != 0;
     if (tripped_ && alive() == 0 && !start_under_way && now < retry_at_) {
         circuit_open_ = true;
         if (waiting_ != 0 && drain_ticket_ < queue_.back().ticket)
             fail_all_waiting(exhausted_ ? errc::resource_exhausted : errc::circuit_open);
         while (!ready_waiters_.empty())
-            claim(ready_waiters_.front(),
-                  exhausted_ ? errc::resource_exhausted : errc::start_failed);
+            claim(
+                ready_waiters_.front(), exhausted_ ? errc::resource_exhausted : errc::start_failed);
     }
     for (auto it = ready_waiters_.begin(); it != ready_waiters_.end();) {
         waiter& w = *it++;

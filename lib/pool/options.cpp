@@ -69,8 +69,7 @@ void read(const char* name, std::optional<duration>& to)
         return;
     const std::string_view value(raw);
     double seconds = 0;
-    const auto [end, failure]
-        = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), seconds);
     if (failure != std::errc() || end != value.data() + value.size() || !std::isfinite(seconds)
         || seconds < 0 || seconds > most_seconds)
         refuse_variable(name, value, "seconds, fractions allowed, from 0 to 3200000000");

@@ -29,8 +29,8 @@ void pool_state::on_failed(session_state& state, failed_start why)
     pooling::start_verdict verdict;
     verdict.permanent = why.permanent;
     verdict.exhausted = why.code == errc::resource_exhausted;
-    std::shared_ptr<const mcp_pool::diagnostics> details
-        = std::make_shared<const mcp_pool::diagnostics>(std::move(why.details));
+    std::shared_ptr<const mcp_pool::diagnostics> details =
+        std::make_shared<const mcp_pool::diagnostics>(std::move(why.details));
     locked lock(mutex_);
     last_failure_.swap(details);
     core_.start_failed(session.where, session.epoch, verdict, steady_clock::now());
@@ -95,8 +95,8 @@ void pool_state::on_ended(session_state& state, const transport::end_report& rep
     auto& session = static_cast<pooled_session&>(state);
     locked lock(mutex_);
     session.end_noticed = true;
-    core_.ended(session.where, session.epoch, report.killed, report.survivors.size(),
-        steady_clock::now());
+    core_.ended(
+        session.where, session.epoch, report.killed, report.survivors.size(), steady_clock::now());
     settle(std::move(lock));
     // The connection is of no use any more. What is left of it goes with its last handler.
     session.take_io();
@@ -132,8 +132,8 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_cod
 
     std::string& text = told->message;
     text = "server \"" + server_->config.name + "\": ";
-    const std::string because
-        = told->last_start_error.empty() ? std::string() : ": " + told->last_start_error;
+    const std::string because = told->last_start_error.empty() ? std::string()
+                                                               : ": " + told->last_start_error;
     if (failure == errc::acquire_timeout) {
         text += "no session became free in time (" + state + ")";
         text += has_failed

@@ -137,7 +137,8 @@ void pool_state::settle(locked lock) noexcept
                 break;
             auto* const op = static_cast<acquire_op*>(w);
             if (w->slot && !op->granted) {
-                const duration waited = std::max(steady_clock::now() - w->enqueued_at, duration::zero());
+                const duration waited = std::max(
+                    steady_clock::now() - w->enqueued_at, duration::zero());
                 op->granted = grant(lock, static_cast<pooled_slot&>(*w->slot), waited,
                     op->options.place, shared_from_this());
             }
@@ -204,7 +205,8 @@ void pool_state::resize(const pool_limits& limits)
     locked lock(mutex_);
     for (;;) {
         pool_limits next = limits_;
-        const auto set = [](std::optional<std::size_t>& to, const std::optional<std::size_t>& from) {
+        const auto set = [](std::optional<std::size_t>& to,
+                             const std::optional<std::size_t>& from) {
             if (from)
                 to = from;
         };

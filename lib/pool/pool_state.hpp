@@ -53,10 +53,9 @@ class pool_io;
 // or the execution context is gone.
 //
 // Thread safety: every public member from any thread. Lock order: the mutex, then nothing.
-class pool_state final
-    : public session_owner
-    , public connection_events
-    , public std::enable_shared_from_this<pool_state>
+class pool_state final : public session_owner,
+                         public connection_events,
+                         public std::enable_shared_from_this<pool_state>
 {
 public:
     static std::shared_ptr<pool_state> make(
@@ -64,7 +63,8 @@ public:
     ~pool_state();
 
     // A free session or an empty lease; `self` is the owner of *this.
-    static lease try_acquire(std::shared_ptr<pool_state> self, const acquire_options& options) noexcept;
+    static lease try_acquire(
+        std::shared_ptr<pool_state> self, const acquire_options& options) noexcept;
     // Takes over an operation that waits for what op->wants says.
     void submit(acquire_op* op);
     void cancel(acquire_op* op) noexcept;
@@ -91,7 +91,7 @@ public:
     void on_ready(session_state& state) override;
     void on_failed(session_state& state, failed_start why) override;
     void on_broken(session_state& state, broken_cause cause,
-                   std::shared_ptr<const mcp_pool::diagnostics> details) override;
+        std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_reset_done(session_state& state) override;
     void on_probe_done(session_state& state) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
@@ -119,12 +119,13 @@ private:
 
     explicit pool_state(std::shared_ptr<server_state> server);
 
-    lease grant(const locked&, pooled_slot& slot, duration waited, const std::source_location& place,
-                std::shared_ptr<pool_state> self) noexcept;
+    lease grant(const locked&, pooled_slot& slot, duration waited,
+        const std::source_location& place, std::shared_ptr<pool_state> self) noexcept;
     // Posts what the core has decided, pokes the strand where there is work for it. Unlocks.
     void settle(locked lock) noexcept;
     bool deliver(acquire_op& op) noexcept;
-    [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(const error_code& failure) const;
+    [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(
+        const error_code& failure) const;
     [[nodiscard]] std::string describe(const locked&) const;
     void could_not_start(const job& failed, const char* why) noexcept;
     bool take_job(const locked&, job& next);

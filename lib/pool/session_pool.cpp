@@ -223,7 +223,8 @@ asio::any_io_executor default_executor(const std::shared_ptr<pool_state>& pool)
 std::function<asio::awaitable<void>()> wait_ready_factory(
     std::shared_ptr<pool_state> pool, std::size_t count, duration timeout)
 {
-    return [pool = std::move(pool), count, timeout] { return wait_until_ready(pool, count, timeout); };
+    return
+        [pool = std::move(pool), count, timeout] { return wait_until_ready(pool, count, timeout); };
 }
 
 std::function<asio::awaitable<close_report>()> close_factory(

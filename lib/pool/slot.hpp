@@ -11,8 +11,7 @@
 
 namespace mcp_pool::pooling {
 
-enum class slot_state : std::uint8_t
-{
+enum class slot_state : std::uint8_t {
     // No session.
     empty,
     // A session is being started, or is about to be.
@@ -31,8 +30,7 @@ enum class slot_state : std::uint8_t
 inline constexpr std::size_t slot_states = 7;
 
 // What the driver has to do with a slot next.
-enum class slot_action : std::uint8_t
-{
+enum class slot_action : std::uint8_t {
     none,
     // Start a session.
     start,
@@ -47,16 +45,14 @@ enum class slot_action : std::uint8_t
 };
 
 // Rungs of the stop ladder.
-enum class stop_rung : std::uint8_t
-{
+enum class stop_rung : std::uint8_t {
     close_input,
     terminate,
     kill,
 };
 
 // Why a session ended. Order and names are those of replaced_counts.
-enum class end_reason : std::uint8_t
-{
+enum class end_reason : std::uint8_t {
     none,
     died,
     probe,

@@ -90,10 +90,9 @@ void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
     s.ready_at = s.last_used = s.probed_at = now;
     // Within ±10 %, so that sessions born together are not probed together.
     const auto interval = options_.probe_interval;
-    s.probe_after =
-        interval == duration::zero()
-            ? duration::max()
-            : interval - interval / 10 + interval / 5 / 1024 * static_cast<int>(random() % 1024);
+    s.probe_after = interval == duration::zero()
+        ? duration::max()
+        : interval - interval / 10 + interval / 5 / 1024 * static_cast<int>(random() % 1024);
     circuit_open_ = tripped_ = exhausted_ = false;
 
     if (closing_)
@@ -107,8 +106,8 @@ void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
     settle(now);
 }
 
-void pool_core::start_failed(slot& s, std::uint64_t epoch, start_verdict why,
-                             time_point now) noexcept
+void pool_core::start_failed(
+    slot& s, std::uint64_t epoch, start_verdict why, time_point now) noexcept
 {
     if (s.epoch != epoch || s.state != slot_state::starting)
         return;
@@ -117,8 +116,8 @@ void pool_core::start_failed(slot& s, std::uint64_t epoch, start_verdict why,
     settle(now);
 }
 
-void pool_core::broken(slot& s, std::uint64_t epoch, end_reason why, bool served,
-                       time_point now) noexcept
+void pool_core::broken(
+    slot& s, std::uint64_t epoch, end_reason why, bool served, time_point now) noexcept
 {
     if (s.epoch != epoch || on_ladder(s) || s.ended || s.state == slot_state::empty)
         return;
@@ -164,8 +163,8 @@ void pool_core::probe_done(slot& s, std::uint64_t epoch, time_point now) noexcep
     settle(now);
 }
 
-void pool_core::ended(slot& s, std::uint64_t epoch, bool killed, std::size_t survivors,
-                      time_point now) noexcept
+void pool_core::ended(
+    slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept
 {
     if (s.epoch != epoch || s.ended || s.state == slot_state::empty)
         return;
@@ -254,8 +253,8 @@ time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexce
     case stop_rung::kill:
         break;
     }
-    return std::min(after(now, kill_patience),
-                    after(std::max(close_deadline_, now), close_patience));
+    return std::min(
+        after(now, kill_patience), after(std::max(close_deadline_, now), close_patience));
 }
 
 void pool_core::vacate(slot& s) noexcept

@@ -66,7 +66,7 @@ class scripted_process : public std::enable_shared_from_this<scripted_process>
 {
 public:
     scripted_process(std::shared_ptr<scripted_state> server, transport::connection_strand strand,
-                     transport::transport_events& events);
+        transport::transport_events& events);
 
     void start();
     // Forgets the connection and ends without a word.

@@ -127,16 +127,16 @@ struct initiate_acquire
     template <class Handler>
     void operator()(Handler&& handler, acquire_options options) const
     {
-        acquire_op_for<std::decay_t<Handler>>::start(std::forward<Handler>(handler), pool,
-                                                     std::move(options));
+        acquire_op_for<std::decay_t<Handler>>::start(
+            std::forward<Handler>(handler), pool, std::move(options));
     }
 };
 
 // The coroutines behind the twins of wait_ready() and close().
-std::function<asio::awaitable<void>()> wait_ready_factory(std::shared_ptr<pool_state> pool,
-                                                          std::size_t count, duration timeout);
-std::function<asio::awaitable<close_report>()> close_factory(std::shared_ptr<pool_state> pool,
-                                                             duration deadline);
+std::function<asio::awaitable<void>()> wait_ready_factory(
+    std::shared_ptr<pool_state> pool, std::size_t count, duration timeout);
+std::function<asio::awaitable<close_report>()> close_factory(
+    std::shared_ptr<pool_state> pool, duration deadline);
 
 } // namespace detail
 } // namespace mcp_pool

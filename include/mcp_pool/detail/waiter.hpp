@@ -23,8 +23,7 @@ using plain_link = boost::intrusive::link_mode<boost::intrusive::safe_link>;
 struct waiter
 {
     // What it waits for.
-    enum class purpose : std::uint8_t
-    {
+    enum class purpose : std::uint8_t {
         // A session of its own.
         lease,
         // `count` initialised sessions.
@@ -34,8 +33,7 @@ struct waiter
     };
 
     // Who may touch the waiter; changes only under the pool's mutex.
-    enum class stage : std::uint8_t
-    {
+    enum class stage : std::uint8_t {
         // Not linked; belongs to its operation.
         outside,
         // Linked: whoever finishes it first claims it.
