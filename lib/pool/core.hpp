@@ -73,6 +73,8 @@ public:
     // The same for a waiter for w.count initialised sessions, and for the end of the pool.
     void await_ready(waiter& w, time_point now) noexcept;
     void await_closed(waiter& w, time_point now) noexcept;
+    // Claims a waiter that asks for something impossible.
+    void refuse(waiter& w, error_code failure) noexcept { claim(w, failure); }
     // Claims a queued waiter with operation_aborted; false if it was not queued.
     bool cancel(waiter& w, time_point now) noexcept;
 

@@ -142,6 +142,8 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_cod
     } else if (failure == errc::too_many_waiters) {
         text += "already " + std::to_string(server_->options.max_waiters)
             + " acquires wait (max_waiters; " + state + ")";
+    } else if (failure == errc::invalid_config) {
+        text += "isolation_key is not available in this version";
     } else if (failure == errc::pool_closed) {
         text += "the pool is closed";
     } else if (failure == errc::circuit_open || failure == errc::start_failed) {

@@ -82,10 +82,14 @@ void pool_state::submit(acquire_op* op)
         standard == duration::zero() ? duration::max() : standard);
     op->deadline = op->wants == waiter::purpose::closed ? time_point::max()
                                                         : saturating_add(now, patience);
+    const bool keyed = !op->options.isolation_key.empty();
     locked lock(mutex_);
     switch (op->wants) {
     case waiter::purpose::lease:
-        core_.acquire(*op, now);
+        if (keyed)
+            core_.refuse(*op, errc::invalid_config);
+        else
+            core_.acquire(*op, now);
         break;
     case waiter::purpose::ready:
         core_.await_ready(*op, now);
@@ -266,14 +270,19 @@ void pool_state::abandon() noexcept
     locked lock(mutex_);
     core_.abandon();
     const std::shared_ptr<pool_io> io = std::move(io_);
-    // Each connection is let go without the mutex. It goes with its last pending handler and takes its
-    // process with it; what leases still need stays in the session.
+    // Each connection is let go without the mutex. What leases still need stays in the session.
     for (pooled_slot& slot : slots_) {
         const std::shared_ptr<pooled_session> session = slot.session;
         if (!session)
             continue;
         lock.unlock();
-        session->take_io();
+        if (const std::shared_ptr<connection> link = session->take_io()) {
+            try {
+                link->stop(transport::stop_step::kill, "the pool was destroyed");
+            } catch (const std::bad_alloc&) {
+                // It goes with its last handler, and its process with it.
+            }
+        }
         lock.lock();
     }
     settle(std::move(lock));

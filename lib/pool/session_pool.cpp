@@ -28,6 +28,14 @@ using detail::waiter;
     throw error(code, std::move(details));
 }
 
+// An isolation that is asked for and not given would be worse than an error.
+[[noreturn]] void refuse_key(const pool_state& pool)
+{
+    fail(errc::invalid_config,
+        "server \"" + pool.server().config.name
+            + "\": isolation_key is not available in this version");
+}
+
 // The part of an acquire that has to wait.
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
 {
@@ -49,6 +57,8 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_opt
     // A signal emitted before the start counts; the caller's state is read, never changed.
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
         fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
+    if (!options.isolation_key.empty())
+        refuse_key(*pool);
     if (lease hit = pool_state::try_acquire(pool, options))
         co_return hit;
     co_return co_await wait_for_lease(std::move(pool), std::move(options));
@@ -160,6 +170,8 @@ asio::awaitable<lease> session_pool::acquire(acquire_options options)
 
 lease session_pool::try_acquire(acquire_options options) noexcept
 {
+    if (!options.isolation_key.empty())
+        return {};
     return pool_state::try_acquire(state_, options);
 }
 

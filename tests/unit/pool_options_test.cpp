@@ -1,0 +1,142 @@
+// Options: environment, precedence, refusals.
+#include "support/pool_fixture.hpp"
+
+#include <mcp_pool/mcp_pool.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <string>
+
+using namespace mcp_pool;
+using namespace mcp_pool::testing;
+
+namespace {
+
+// Sets a variable of this process for the time of a test.
+class variable
+{
+public:
+    variable(const char* name, const char* value)
+        : name_(name)
+    {
+        ::setenv(name, value, 1);
+    }
+    variable(const variable&) = delete;
+    variable& operator=(const variable&) = delete;
+    ~variable() { ::unsetenv(name_); }
+
+private:
+    const char* name_;
+};
+
+std::string refusal_of(const std::function<void()>& action)
+{
+    try {
+        action();
+    } catch (const mcp_pool::error& e) {
+        BOOST_TEST(e.code() == errc::invalid_config);
+        return e.what();
+    }
+    return "accepted";
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(options_of_a_pool)
+
+BOOST_AUTO_TEST_CASE(the_environment_is_read_when_asked_for_and_only_then)
+{
+    const variable size("MCP_POOL_SIZE", "7");
+    const variable wait("MCP_POOL_MAX_WAIT", "0.25");
+    const variable scaling("MCP_POOL_SCALING", "adaptive");
+    const pool_overrides read = pool_overrides::from_environment();
+    BOOST_TEST(read.max_size.value() == 7u);
+    BOOST_TEST((read.max_wait.value() == 250ms));
+    BOOST_TEST((read.scaling.value() == scaling_policy::adaptive));
+    BOOST_TEST(!read.min_size);
+    BOOST_TEST(resolve().max_size == 10u);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_override_that_says_something_wins)
+{
+    pool_overrides servers_own, environment;
+    servers_own.max_size = 1;
+    environment.max_size = 10;
+    environment.max_waiters = 5;
+    const pool_options o = resolve(servers_own, environment);
+    BOOST_TEST(o.max_size == 1u);
+    BOOST_TEST(o.max_waiters == 5u);
+    BOOST_TEST((o.max_wait == 30s));
+}
+
+BOOST_AUTO_TEST_CASE(impossible_values_are_refused_by_name_value_and_range)
+{
+    const auto from = [](const char* name, const char* value) {
+        const variable v(name, value);
+        return refusal_of([] { pool_overrides::from_environment(); });
+    };
+    BOOST_TEST(from("MCP_POOL_SIZE", "ten") == R"(MCP_POOL_SIZE="ten": expected an integer from 1 to 10000)");
+    BOOST_TEST(from("MCP_POOL_SIZE", "0").find("from 1 to 10000") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_SIZE", "10001").find("from 1 to 10000") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_SIZE", "").find("expected an integer") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_SIZE", " 5").find("expected an integer") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_MAX_WAIT", "-1").find("expected seconds") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_MAX_WAIT", "nan").find("expected seconds") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_MAX_WAIT", "5s").find("expected seconds") != std::string::npos);
+    BOOST_TEST(from("MCP_POOL_SCALING", "auto") == R"(MCP_POOL_SCALING="auto": expected fixed or adaptive)");
+    // Control characters do not reach a terminal.
+    BOOST_TEST(from("MCP_POOL_SIZE", "\x1b[2J").find('\x1b') == std::string::npos);
+
+    pool_overrides more_min_than_max;
+    more_min_than_max.min_size = 11;
+    BOOST_TEST(refusal_of([&] { resolve(more_min_than_max); })
+        == "min_size=11: expected at most max_size, which is 10");
+    pool_overrides no_probe_timeout;
+    no_probe_timeout.probe_timeout = 0s;
+    BOOST_TEST(refusal_of([&] { resolve(no_probe_timeout); }).find("probe_timeout=0 s")
+        != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
+{
+    const auto with = [](const std::function<void(pool_overrides&)>& change) {
+        pool_fixture fixture;
+        pool_overrides o;
+        change(o);
+        return refusal_of([&] { fixture.open(o); });
+    };
+    const std::string later = "is not available in this version";
+    BOOST_TEST(with([](auto& o) { o.scaling = scaling_policy::adaptive; }).find(later) != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.sharing = sharing_policy::multiplexed; }).find(later) != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.max_lifetime = 1h; }).find("max_lifetime") != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.queue = queue_policy::fair; }).find(later) != std::string::npos);
+    BOOST_TEST(with([](auto&) {}) == "accepted");
+
+    pool_fixture fixture;
+    fixture.open();
+    acquire_options keyed;
+    keyed.isolation_key = "alice";
+    auto result = fixture.finish(fixture.pool->acquire(keyed));
+    BOOST_TEST(result->code() == errc::invalid_config);
+    BOOST_TEST(!fixture.pool->try_acquire(keyed));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_cannot_be_is_refused)
+{
+    asio::io_context context;
+    const auto open = [&](const server_config& c) {
+        return refusal_of([&] { session_pool pool(context.get_executor(), c); });
+    };
+    BOOST_TEST(open(server_config("", stdio_server())).find("server name") != std::string::npos);
+    BOOST_TEST(open(server_config("x", stdio_server())).find("command") != std::string::npos);
+    stdio_server odd;
+    odd.command = "true";
+    odd.env["A=B"] = "c";
+    BOOST_TEST(open(server_config("x", odd)).find("A=B") != std::string::npos);
+    stdio_server nul;
+    nul.command = std::string("a\0b", 3);
+    BOOST_TEST(open(server_config("x", nul)).find("NUL") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
