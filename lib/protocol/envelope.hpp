@@ -38,7 +38,7 @@ public:
     // which has no ping.
     [[nodiscard]] std::string probe(std::int64_t id);
 
-    [[nodiscard]] mcp_pool::era era() const noexcept { return era_; }
+    [[nodiscard]] mcp_pool::era speaks() const noexcept { return era_; }
 
 private:
     void params_with_meta(const json::object& params, const json::object& meta,

@@ -15,7 +15,8 @@
 namespace mcp_pool::detail {
 
 // Why a session is no good any more.
-enum class broken_cause {
+enum class broken_cause
+{
     // The process exited or closed its output.
     died,
     // It broke the protocol, sent an oversized message or stopped reading.
@@ -45,29 +46,36 @@ public:
     // The start failed. The pool answers with stop(); on_ended() follows.
     virtual void on_failed(session_state& state, failed_start why) = 0;
     // Not to be lent any more. The pool answers with stop(); on_ended() follows. At most once, only
-    // after on_ready(). `details` says what happened.
+    // after on_ready(). `details` says what happened, without the exit status if it is not known
+    // yet.
     virtual void on_broken(session_state& state, broken_cause cause,
-        std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
+                           std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     // The answers to reset() and probe(). None comes for a peer that stays mute: deadlines are the
     // pool's.
     virtual void on_reset_done(session_state& state) = 0;
     virtual void on_probe_done(session_state& state) = 0;
-    // Nothing is left of the process. Last event.
+    // Nothing is left of the process. Last event; may come before the pool's stop() does.
     virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
 
 protected:
     ~connection_events() = default;
 };
 
-// Lifetime: the pool and pending work share ownership. `events` is called as long as detach() was not.
-// Thread safety: every member may be called from any thread; work is dispatched to the strand.
+// Lifetime: the session_state and posted work share ownership; `events` is called as long as it
+// exists. The last owner lets go on the strand, after on_ended(), or when no thread runs the
+// context any more: dropping a connection after stop() is enough. The process is then killed and
+// reaped in the background, pending operations are destroyed without being completed.
+//
+// Thread safety: every member may be called from any thread; work is posted to the strand, so that
+// no call has an effect before it returns.
 class connection : public std::enable_shared_from_this<connection>
 {
 public:
     // `state` gets to know this connection by set_io(), done by the caller.
     static std::shared_ptr<connection> make(asio::any_io_executor pool_executor,
-        std::shared_ptr<server_state> server, std::shared_ptr<session_state> state,
-        std::weak_ptr<connection_events> events);
+                                            std::shared_ptr<server_state> server,
+                                            std::shared_ptr<session_state> state,
+                                            std::weak_ptr<connection_events> events);
 
     virtual ~connection() = default;
 
@@ -78,14 +86,16 @@ public:
     // Sends a probe; on_probe_done() follows any JSON-RPC answer to it.
     virtual void probe() = 0;
     // Undoes what the ended lease left behind: unanswered requests are aborted and cancelled at the
-    // peer; if a request was cancelled after it was written, life is confirmed by a probe.
+    // peer; if a request that was cancelled after it was written is still unanswered, life is
+    // confirmed by a probe. on_reset_done() follows, with nothing counting as unanswered.
     virtual void reset() = 0;
-    // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or `not_sent`)
-    // and `why`.
+    // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or
+    // `not_sent`) and `why`, which reads like "the pool is closed". on_ended() follows.
     virtual void stop(transport::stop_step step, std::string why) = 0;
 
-    // Takes a request over from start_request(); see there.
+    // Takes a request over; see start_request().
     virtual void submit(request_op* op) = 0;
+    // See cancel_request().
     virtual void cancel(std::int64_t id) = 0;
 
     [[nodiscard]] virtual asio::any_io_executor pool_executor() const = 0;

@@ -36,8 +36,14 @@ public:
     std::atomic<std::size_t> buffered_bytes{0};
     // Numbers of sessions, unique in the pool.
     std::atomic<std::uint64_t> next_session_id{1};
-    // Lines on stdout that were not JSON-RPC.
+    // Lines on stdout that were not JSON-RPC, and byte sequences in messages that were not UTF-8.
     std::atomic<std::uint64_t> garbage_lines{0};
+    std::atomic<std::uint64_t> replaced_sequences{0};
+    // Answers that belonged to no request, or to one that was answered before; answers to requests
+    // that had been given up; requests that a server of the modern era must not send.
+    std::atomic<std::uint64_t> unknown_answers{0};
+    std::atomic<std::uint64_t> late_answers{0};
+    std::atomic<std::uint64_t> forbidden_requests{0};
     // Requests from writing to answer.
     metrics::histogram call_times;
 

@@ -43,7 +43,8 @@ protected:
 };
 
 // What a lease may say about the session it gives back; a bit set.
-enum lease_verdict : std::uint8_t {
+enum lease_verdict : std::uint8_t
+{
     verdict_clean = 0,
     // mark_dirty(dirt::probe).
     verdict_probe = 1,
@@ -74,8 +75,8 @@ public:
 
     // Odd while a lease is out; each lease has its own value. Changed by the pool under its mutex.
     std::atomic<std::uint64_t> generation{0};
-    // Requests of the present lease that are unanswered, queued ones included. Counted up before the
-    // request is queued, counted down when the answer was taken: 0 at the release means clean.
+    // Requests of the present lease that are unanswered, queued ones included. Counted up before
+    // the request is queued, counted down when the answer was taken: 0 at the release means clean.
     std::atomic<std::uint32_t> unanswered{0};
     // The server has answered a request.
     std::atomic<bool> answered{false};
@@ -87,17 +88,25 @@ public:
     duration waited = duration::zero();
     std::source_location place;
 
+    // Sequentially consistent, as is counting `unanswered`: a request counts itself and then looks
+    // at the generation, a release changes the generation and then looks at the count. One of them
+    // sees the other.
     [[nodiscard]] bool leased(std::uint64_t lease_generation) const noexcept
     {
-        return generation.load(std::memory_order_acquire) == lease_generation
-            && (lease_generation & 1) != 0;
+        return generation.load() == lease_generation && (lease_generation & 1) != 0;
     }
 
-    // The connection, or null after its end. Any thread.
+    // The connection, or null once it was taken. Any thread.
     [[nodiscard]] std::shared_ptr<connection> io() const;
     void set_io(std::shared_ptr<connection> c);
-    // Returns what was set, so that it is destroyed outside every lock.
+    // Returns what was set, so that it is destroyed outside every lock. Not while a lease is out,
+    // except when the execution context ends: calls of the lease learn from the connection why the
+    // session has ended.
     std::shared_ptr<connection> take_io() noexcept;
+
+    // The executor of the connection's pool, without sharing ownership of the connection; after
+    // take_io() the system executor.
+    [[nodiscard]] asio::any_io_executor default_executor() const;
 
     // Reserves the next JSON-RPC id. Never reused on a connection.
     std::int64_t next_request_id() noexcept

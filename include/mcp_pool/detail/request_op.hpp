@@ -88,6 +88,8 @@ public:
     std::uint64_t generation = 0;
     // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled.
     std::int64_t id = 0;
+    // When the operation times out; set by the connection.
+    time_point deadline = time_point::max();
     // The next one in whichever queue of the connection the operation is in.
     request_op* next = nullptr;
 

@@ -1,0 +1,482 @@
+// The life of a connection: start, handshake, death, end.
+#include "rpc/text.hpp"
+#include "session/connection_driver.hpp"
+
+#include <boost/asio/strand.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace mcp_pool::detail {
+
+namespace {
+
+// How long a failure waits for the exit status, which makes its message worth reading.
+constexpr duration exit_status_grace = std::chrono::milliseconds(50);
+
+// A timer that is later than this fired in a process that stood still.
+constexpr duration stall = std::chrono::milliseconds(250);
+
+constexpr std::string_view acquire_again = "acquire a new lease";
+
+time_point in(duration d)
+{
+    return d > duration::zero() ? saturating_add(std::chrono::steady_clock::now(), d)
+                                : time_point::max();
+}
+
+} // namespace
+
+std::shared_ptr<connection> connection::make(asio::any_io_executor pool_executor,
+                                             std::shared_ptr<server_state> server,
+                                             std::shared_ptr<session_state> state,
+                                             std::weak_ptr<connection_events> events)
+{
+    return std::make_shared<connection_driver>(std::move(pool_executor), std::move(server),
+                                               std::move(state), std::move(events));
+}
+
+connection_driver::connection_driver(asio::any_io_executor pool_executor,
+                                     std::shared_ptr<server_state> server,
+                                     std::shared_ptr<session_state> state,
+                                     std::weak_ptr<connection_events> events)
+    : pool_executor_(std::move(pool_executor))
+    , strand_(asio::make_strand(pool_executor_))
+    , server_(std::move(server))
+    , state_(std::move(state))
+    , events_(std::move(events))
+    , timer_(strand_)
+{}
+
+connection_driver::~connection_driver()
+{
+    transport_.reset();
+    note_buffered(0);
+    // Whoever waits for these is not told: there is no executor left to tell it on.
+    for (request_queue* queue : {&inbox_, &queue_, &undelivered_})
+        while (request_op* op = queue->pop_front())
+            op->destroy();
+    for (const protocol::pending_request& request : table_.take_all())
+        request.op->destroy();
+}
+
+void connection_driver::start()
+{
+    post([](connection_driver& c) {
+        if (c.phase_ != phase::created)
+            return;
+        const pool_options& options = c.server_->options;
+        c.settings_.choice = c.server_->config.era;
+        c.settings_.learnt = c.server_->known_era(clock::now());
+        c.settings_.era_timeout = options.era_timeout;
+        c.settings_.start_timeout =
+            options.start_timeout > duration::zero() ? options.start_timeout : duration::max();
+        c.handshake_.emplace(c.settings_);
+        c.open_transport();
+    });
+}
+
+void connection_driver::open_transport()
+{
+    phase_ = phase::starting;
+    transport_ended_ = false;
+    transport_ = server_->make_transport(strand_, *this);
+    transport_->start();
+}
+
+void connection_driver::on_started(int pid)
+{
+    if (phase_ != phase::starting)
+        return;
+    pid_ = pid;
+    started_at_ = std::chrono::system_clock::now();
+    act_on(handshake_->started(clock::now()));
+}
+
+void connection_driver::on_start_failed(transport::start_failure why)
+{
+    const auto keep = self();
+    transport_ended_ = true;
+    if (phase_ == phase::starting) {
+        phase_ = phase::over;
+        failed_start failure;
+        failure.code = why.code;
+        failure.permanent = why.permanent;
+        circumstances here;
+        here.server = server_->config.name;
+        failure.details = describe_start(here, why.message, garbage_,
+                                         why.permanent ? std::string() : transport_->start_hints());
+        failure.details.last_start_error = failure.details.message;
+        if (const auto pool = events_.lock())
+            pool->on_failed(*state_, std::move(failure));
+    }
+    post([](connection_driver& c) { c.announce_end(); });
+}
+
+void connection_driver::act_on(protocol::handshake::step step)
+{
+    if (!step.line.empty())
+        send(std::move(step.line));
+    if (phase_ != phase::starting)
+        return;
+    switch (step.next) {
+    case protocol::handshake::outcome::pending:
+        wake_at(handshake_->deadline());
+        break;
+    case protocol::handshake::outcome::ready:
+        become_ready();
+        break;
+    case protocol::handshake::outcome::failed: {
+        const protocol::handshake_failure& f = handshake_->failure();
+        report_failed_start(f.code, f.text, f.permanent);
+        break;
+    }
+    case protocol::handshake::outcome::respawn_as_legacy:
+        begin_respawn();
+        break;
+    }
+}
+
+void connection_driver::become_ready()
+{
+    phase_ = phase::ready;
+    protocol::server_facts facts = handshake_->take_facts();
+    handshake_.reset();
+    envelope_.emplace(facts.era, facts.version);
+    const std::size_t usual = facts.era == era::legacy ? 1 : 64;
+    max_in_flight_ = server_->options.max_requests_in_flight.value_or(usual);
+    if (max_in_flight_ == 0)
+        max_in_flight_ = static_cast<std::size_t>(-1);
+    server_->learn_era(facts.era, clock::now());
+
+    auto info = std::make_shared<session_info>();
+    info->id = server_->next_session_id.fetch_add(1, std::memory_order_relaxed);
+    info->pid = pid_;
+    info->started_at = started_at_;
+    info->era = facts.era;
+    info->protocol_version = std::move(facts.version);
+    info->server_info = std::move(facts.server_info);
+    info->capabilities = std::move(facts.capabilities);
+    info->instructions = std::move(facts.instructions);
+    state_->info = std::move(info);
+    if (const auto pool = events_.lock())
+        pool->on_ready(*state_);
+}
+
+void connection_driver::begin_respawn()
+{
+    // The old process first: two processes of one server could lock each other out.
+    phase_ = phase::respawning;
+    note_buffered(0);
+    write_deadline_ = time_point::max();
+    if (transport_ended_) {
+        post([](connection_driver& c) { c.finish_respawn(); });
+        return;
+    }
+    transport_->stop(transport::stop_step::close_input);
+    grace_until_ = in(server_->options.stop_grace);
+    wake_at(grace_until_);
+}
+
+void connection_driver::finish_respawn()
+{
+    if (phase_ != phase::respawning)
+        return;
+    grace_until_ = time_point::max();
+    transport_.reset();
+    handshake_.emplace(protocol::handshake::after_exit(settings_));
+    open_transport();
+}
+
+void connection_driver::on_first_output()
+{
+    if (phase_ == phase::starting) {
+        handshake_->first_output(clock::now());
+        wake_at(handshake_->deadline());
+    }
+}
+
+void connection_driver::on_end_of_output()
+{
+    const auto keep = self();
+    if (phase_ == phase::starting) {
+        const protocol::handshake::step step = handshake_->end_of_output();
+        if (step.next != protocol::handshake::outcome::failed) {
+            act_on(step);
+            return;
+        }
+        const protocol::handshake_failure& f = handshake_->failure();
+        fail_start_soon(f.code, f.text, f.permanent);
+    } else if (phase_ == phase::ready) {
+        begin_dying("the server closed its output");
+    }
+}
+
+void connection_driver::on_write_failed(error_code code)
+{
+    const auto keep = self();
+    note_buffered(0);
+    write_deadline_ = time_point::max();
+    // A start goes on until its output ends or its time is up: the answer may be on its way.
+    if (phase_ == phase::ready)
+        begin_dying("writing to the server failed (" + code.message() + ")");
+}
+
+void connection_driver::on_oversized_line(std::size_t bytes_so_far)
+{
+    const auto keep = self();
+    const std::string what = "the server sent a message of more than " +
+                             std::to_string(server_->options.max_message_bytes) + " bytes (" +
+                             std::to_string(bytes_so_far) + " so far)";
+    if (phase_ == phase::starting)
+        report_failed_start(errc::start_failed, what, false);
+    else if (phase_ == phase::ready)
+        break_session(errc::message_too_large, what, "raise max_message_bytes or ask for less");
+}
+
+void connection_driver::on_ended(transport::end_report report)
+{
+    const auto keep = self();
+    transport_ended_ = true;
+    end_ = std::move(report);
+    note_buffered(0);
+    write_deadline_ = time_point::max();
+    switch (phase_) {
+    case phase::starting:
+        on_end_of_output();
+        break;
+    case phase::ready:
+        begin_dying("the process ended");
+        break;
+    default:
+        break;
+    }
+    // The transport is still on the stack: what ends it for good comes later.
+    if (phase_ == phase::respawning)
+        post([](connection_driver& c) { c.finish_respawn(); });
+    else
+        post([](connection_driver& c) { c.announce_end(); });
+}
+
+void connection_driver::announce_end()
+{
+    if (phase_ == phase::ended || !transport_ended_)
+        return;
+    if (phase_ == phase::failing)
+        report_failed_start(failure_code_, failure_, failure_permanent_);
+    if (phase_ == phase::dying)
+        fail_unanswered(failure_code_, failure_, acquire_again);
+    phase_ = phase::ended;
+    if (undelivered_.empty()) {
+        timer_.cancel();
+        armed_at_ = time_point::max();
+    }
+    if (const auto pool = events_.lock())
+        pool->on_ended(*state_, end_);
+}
+
+void connection_driver::expire_start()
+{
+    post([](connection_driver& c) {
+        if (c.phase_ == phase::respawning || c.phase_ == phase::starting)
+            c.report_failed_start(
+                errc::start_failed,
+                "it did not become ready within " + text_of(c.server_->options.start_timeout) +
+                    ": " +
+                    (c.phase_ == phase::starting
+                         ? std::string(c.handshake_->stage())
+                         : "waiting for the end of the process that did not survive "
+                           "server/discover"),
+                false);
+        else if (c.phase_ == phase::failing)
+            c.report_failed_start(c.failure_code_, c.failure_, c.failure_permanent_);
+    });
+}
+
+void connection_driver::fail_start_soon(errc code, std::string what, bool permanent)
+{
+    phase_ = phase::failing;
+    failure_code_ = code;
+    failure_ = std::move(what);
+    failure_permanent_ = permanent;
+    grace_until_ = in(exit_status_grace);
+    wake_at(grace_until_);
+}
+
+void connection_driver::report_failed_start(errc code, std::string_view what, bool permanent)
+{
+    phase_ = phase::over;
+    grace_until_ = time_point::max();
+    write_deadline_ = time_point::max();
+    // Whatever was believed about the server did not help.
+    server_->forget_era();
+    failed_start failure;
+    failure.code = make_error_code(code);
+    failure.permanent = permanent;
+    failure.details = describe_start(known(), what, garbage_, transport_->start_hints());
+    failure.details.last_start_error = failure.details.message;
+    handshake_.reset();
+    if (const auto pool = events_.lock())
+        pool->on_failed(*state_, std::move(failure));
+}
+
+void connection_driver::begin_dying(std::string what)
+{
+    phase_ = phase::dying;
+    failure_code_ = errc::session_closed;
+    failure_ = std::move(what);
+    grace_until_ = in(exit_status_grace);
+    wake_at(grace_until_);
+    if (const auto pool = events_.lock())
+        pool->on_broken(*state_, broken_cause::died, explain(failure_));
+}
+
+void connection_driver::break_session(errc code, std::string what, std::string_view remedy)
+{
+    phase_ = phase::over;
+    write_deadline_ = time_point::max();
+    // The pool first: whoever is told of the failure must not get this session again.
+    if (const auto pool = events_.lock())
+        pool->on_broken(*state_, broken_cause::protocol, explain(what, remedy));
+    failure_ = std::move(what);
+    fail_unanswered(code, failure_, remedy);
+}
+
+void connection_driver::stop(transport::stop_step step, std::string why)
+{
+    post([step, why = std::move(why)](connection_driver& c) { c.do_stop(step, why); });
+}
+
+void connection_driver::do_stop(transport::stop_step step, const std::string& why)
+{
+    take_inbox();
+    if (phase_ == phase::ended)
+        return;
+    if (phase_ == phase::created)
+        transport_ended_ = true;
+    // What dies waits for the exit status that it is about to learn.
+    if (phase_ != phase::dying) {
+        phase_ = phase::over;
+        grace_until_ = time_point::max();
+        write_deadline_ = time_point::max();
+        if (failure_.empty())
+            failure_ = "the session was ended: " + why;
+        fail_unanswered(errc::session_closed, failure_, acquire_again);
+    }
+    if (transport_ended_)
+        announce_end();
+    else
+        transport_->stop(step);
+}
+
+circumstances connection_driver::known() const
+{
+    circumstances here;
+    here.server = server_->config.name;
+    if (transport_ended_)
+        here.exit_status = end_.status;
+    if (transport_)
+        here.stderr_tail = transport_->stderr_tail();
+    return here;
+}
+
+std::shared_ptr<const diagnostics> connection_driver::explain(std::string_view what,
+                                                              std::string_view remedy) const
+{
+    return std::make_shared<const diagnostics>(describe(known(), what, remedy));
+}
+
+void connection_driver::fail_unanswered(errc code, std::string_view what, std::string_view remedy)
+{
+    if (phase_ == phase::dying) {
+        phase_ = phase::over;
+        grace_until_ = time_point::max();
+    }
+    reset_probe_.reset();
+    health_probe_.reset();
+    uncount(table_.settle());
+    if (!table_.empty()) {
+        const auto details =
+            explain(std::string(what) +
+                        (code == errc::session_closed
+                             ? " while the request was under way, so that it may have been executed"
+                             : ""),
+                    remedy);
+        for (const protocol::pending_request& request : table_.take_all()) {
+            uncount();
+            finish(request.op, make_error_code(code), nullptr, details);
+        }
+    }
+    if (!queue_.empty()) {
+        const auto details = explain(
+            std::string(what) + " before the request was sent; repeating it is safe", remedy);
+        while (request_op* op = queue_.pop_front()) {
+            uncount();
+            finish(op, make_error_code(errc::not_sent), nullptr, details);
+        }
+    }
+}
+
+void connection_driver::wake_at(time_point when)
+{
+    // A timer that fires too early costs one wake-up in a while; setting it anew for every request
+    // would cost a system call each.
+    if (when >= armed_at_)
+        return;
+    armed_at_ = when;
+    timer_.expires_at(when);
+    timer_.async_wait([weak = weak_from_this()](error_code code) {
+        const auto keep = code ? nullptr : weak.lock();
+        if (keep)
+            static_cast<connection_driver&>(*keep).on_timer();
+    });
+}
+
+time_point connection_driver::next_deadline() const noexcept
+{
+    time_point next = std::min({grace_until_, write_deadline_, deliver_again_at_,
+                                queue_.next_deadline(), table_.next_deadline()});
+    if (phase_ == phase::starting)
+        next = std::min(next, handshake_->deadline());
+    return next;
+}
+
+void connection_driver::on_timer()
+{
+    const time_point now = clock::now();
+    const time_point meant = std::exchange(armed_at_, time_point::max());
+    if (phase_ == phase::ended && undelivered_.empty())
+        return;
+    // A loop that was blocked (debugger, suspended container) has answers to read first.
+    if (meant < now - stall && !std::exchange(stalled_, true)) {
+        wake_at(now + std::chrono::milliseconds(1));
+        return;
+    }
+    stalled_ = false;
+    take_inbox();
+    if (phase_ == phase::starting)
+        act_on(handshake_->tick(now));
+    if (now >= grace_until_) {
+        grace_until_ = time_point::max();
+        if (phase_ == phase::respawning)
+            transport_->stop(transport::stop_step::kill);
+        else if (phase_ == phase::failing)
+            report_failed_start(failure_code_, failure_, failure_permanent_);
+        else if (phase_ == phase::dying)
+            fail_unanswered(failure_code_, failure_, acquire_again);
+    }
+    if (now >= write_deadline_) {
+        write_deadline_ = time_point::max();
+        const std::string what = "the server does not read its input: nothing was taken within " +
+                                 text_of(server_->options.write_timeout);
+        if (phase_ == phase::starting)
+            report_failed_start(errc::start_failed, what, false);
+        else if (phase_ == phase::ready)
+            break_session(errc::session_closed, what, acquire_again);
+    }
+    expire_requests(now);
+    deliver_again();
+    wake_at(next_deadline());
+}
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,184 @@
+// The implementation of `connection`: drives the machines of the protocol layer with a transport, a
+// timer and the requests of leases.
+#pragma once
+
+#include "protocol/envelope.hpp"
+#include "protocol/handshake.hpp"
+#include "protocol/request_table.hpp"
+#include "rpc/message.hpp"
+#include "session/connection.hpp"
+#include "session/failure.hpp"
+#include "session/request_queue.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace mcp_pool::detail {
+
+// Everything but the public members and the inbox runs on the strand.
+class connection_driver final : public connection, private transport::transport_events
+{
+public:
+    connection_driver(asio::any_io_executor pool_executor, std::shared_ptr<server_state> server,
+                      std::shared_ptr<session_state> state,
+                      std::weak_ptr<connection_events> events);
+    ~connection_driver() override;
+
+    void start() override;
+    void expire_start() override;
+    void probe() override;
+    void reset() override;
+    void stop(transport::stop_step step, std::string why) override;
+    void submit(request_op* op) override;
+    void cancel(std::int64_t id) override;
+    [[nodiscard]] asio::any_io_executor pool_executor() const override { return pool_executor_; }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    enum class phase
+    {
+        // Not started.
+        created,
+        // There is a transport, and the handshake runs.
+        starting,
+        // The process that did not survive `server/discover` has to end before the next one starts.
+        respawning,
+        // The start has failed; the report waits a moment for the exit status.
+        failing,
+        // Lent out, or could be.
+        ready,
+        // The process has died; what is unanswered waits a moment for the exit status.
+        dying,
+        // Nothing is left but the end of the transport.
+        over,
+        // on_ended() was reported.
+        ended,
+    };
+
+    [[nodiscard]] std::shared_ptr<connection_driver> self()
+    {
+        return std::static_pointer_cast<connection_driver>(shared_from_this());
+    }
+    template <class F>
+    void post(F f)
+    {
+        asio::post(strand_, [keep = self(), f = std::move(f)]() mutable { f(*keep); });
+    }
+
+    // transport_events
+    void on_started(int pid) override;
+    void on_start_failed(transport::start_failure why) override;
+    void on_first_output() override;
+    void on_line(std::string_view line) override;
+    void on_oversized_line(std::size_t bytes_so_far) override;
+    void on_end_of_output() override;
+    void on_write_progress(std::size_t left) override;
+    void on_write_failed(error_code code) override;
+    void on_ended(transport::end_report report) override;
+
+    // Life: connection.cpp.
+    void open_transport();
+    void act_on(protocol::handshake::step step);
+    void become_ready();
+    void begin_respawn();
+    void finish_respawn();
+    void fail_start_soon(errc code, std::string what, bool permanent);
+    void report_failed_start(errc code, std::string_view what, bool permanent);
+    void begin_dying(std::string what);
+    void break_session(errc code, std::string what, std::string_view remedy);
+    void do_stop(transport::stop_step step, const std::string& why);
+    void announce_end();
+    void fail_unanswered(errc code, std::string_view what, std::string_view remedy);
+    [[nodiscard]] circumstances known() const;
+    [[nodiscard]] std::shared_ptr<const diagnostics> explain(std::string_view what,
+                                                             std::string_view remedy = {}) const;
+
+    // Time: connection.cpp.
+    void wake_at(time_point when);
+    void on_timer();
+    [[nodiscard]] time_point next_deadline() const noexcept;
+
+    // Requests: connection_requests.cpp.
+    void on_message(rpc::message&& m);
+    void on_answer(rpc::message&& m);
+    void on_notification(const rpc::message& m);
+    void settle(const protocol::pending_request& request, rpc::message&& m);
+    void answer_server(const rpc::message& m);
+    void take_inbox();
+    void accept(request_op* op, time_point now);
+    void pump();
+    void write(request_op* op);
+    void send(std::string line);
+    void note_buffered(std::size_t left);
+    [[nodiscard]] bool congested() const noexcept;
+    void give_up(std::int64_t id, error_code code, std::string_view reason,
+                 std::shared_ptr<const diagnostics> details);
+    void expire_requests(time_point now);
+    void do_reset();
+    void do_probe();
+    void finish(request_op* op, error_code code, json::value&& result,
+                std::shared_ptr<const diagnostics> details) noexcept;
+    // Undoes the counting of a request that was accepted, before its handler can see the outcome.
+    void uncount(std::size_t requests = 1) noexcept;
+    void deliver_again();
+
+    const asio::any_io_executor pool_executor_;
+    const transport::connection_strand strand_;
+    const std::shared_ptr<server_state> server_;
+    const std::shared_ptr<session_state> state_;
+    const std::weak_ptr<connection_events> events_;
+
+    // The way in for requests from any thread; one post takes as many as there are.
+    std::mutex inbox_mutex_;
+    request_queue inbox_;
+    bool inbox_posted_ = false;
+
+    phase phase_ = phase::created;
+    std::unique_ptr<transport::transport> transport_;
+    bool transport_ended_ = false;
+    transport::end_report end_;
+    int pid_ = 0;
+    std::chrono::system_clock::time_point started_at_;
+    protocol::handshake_settings settings_;
+    std::optional<protocol::handshake> handshake_;
+    garbage_log garbage_;
+    rpc::reader reader_;
+    std::uint64_t replaced_reported_ = 0;
+    // What a phase waits for at most: the exit status, or the end of the probed process.
+    time_point grace_until_ = time_point::max();
+    // What is told when the grace is over.
+    errc failure_code_ = errc::start_failed;
+    std::string failure_;
+    bool failure_permanent_ = false;
+
+    std::optional<protocol::envelope> envelope_;
+    protocol::request_table table_;
+    std::size_t max_in_flight_ = 1;
+    // Accepted, not written.
+    request_queue queue_;
+    // Completed, but there was no memory to hand the outcome over.
+    request_queue undelivered_;
+    time_point deliver_again_at_ = time_point::max();
+    std::vector<protocol::pending_request> expired_;
+    // Ids of the probes that are unanswered.
+    std::optional<std::int64_t> reset_probe_;
+    std::optional<std::int64_t> health_probe_;
+
+    // Our share of server_state::buffered_bytes.
+    std::size_t buffered_ = 0;
+    // While bytes wait for the peer.
+    time_point write_deadline_ = time_point::max();
+
+    asio::steady_timer timer_;
+    // What the timer is set to; time_point::max(): not set.
+    time_point armed_at_ = time_point::max();
+    // The timer was late, and what had come meanwhile was given time to be read.
+    bool stalled_ = false;
+};
+
+} // namespace mcp_pool::detail

@@ -1,0 +1,49 @@
+// How a connection tells people what went wrong.
+#pragma once
+
+#include <mcp_pool/detail/duration.hpp>
+#include <mcp_pool/error.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mcp_pool::detail {
+
+// "60 s", "250 ms", "1.5 s".
+std::string text_of(duration d);
+
+// The last lines that a server wrote to stdout and that were no JSON-RPC, escaped and bounded.
+class garbage_log
+{
+public:
+    void add(std::string_view line);
+    // Empty, or the lines in quotes.
+    [[nodiscard]] std::string text() const;
+
+private:
+    std::deque<std::string> lines_;
+};
+
+// What is known about a session when it fails. Texts of the server are as they came.
+struct circumstances
+{
+    std::string server;
+    std::optional<mcp_pool::exit_status> exit_status;
+    std::string stderr_tail;
+
+    circumstances() = default;
+};
+
+// "server 'name': what", with exit status, the end of stderr and `remedy`.
+diagnostics describe(const circumstances& known, std::string_view what,
+                     std::string_view remedy = {});
+
+// The same for a failed start, with the garbage on stdout and what the transport knows about the
+// environment.
+diagnostics describe_start(const circumstances& known, std::string_view what,
+                           const garbage_log& garbage, std::string_view hints);
+
+} // namespace mcp_pool::detail

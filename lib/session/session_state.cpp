@@ -1,0 +1,69 @@
+#include "session/session_state.hpp"
+
+#include "session/connection.hpp"
+
+#include <boost/asio/system_executor.hpp>
+
+#include <utility>
+
+namespace mcp_pool::detail {
+
+std::shared_ptr<connection> session_state::io() const
+{
+    const std::lock_guard lock(mutex_);
+    return io_;
+}
+
+void session_state::set_io(std::shared_ptr<connection> c)
+{
+    const std::lock_guard lock(mutex_);
+    io_ = std::move(c);
+}
+
+std::shared_ptr<connection> session_state::take_io() noexcept
+{
+    const std::lock_guard lock(mutex_);
+    return std::exchange(io_, nullptr);
+}
+
+asio::any_io_executor session_state::default_executor() const
+{
+    const std::lock_guard lock(mutex_);
+    return io_ ? io_->pool_executor() : asio::any_io_executor(asio::system_executor());
+}
+
+std::int64_t reserve_request_id(const session_ref& session) noexcept
+{
+    return session.state->next_request_id();
+}
+
+void start_request(const session_ref& session, request_op* op)
+{
+    if (const auto io = session.state->io()) {
+        io->submit(op);
+        return;
+    }
+    auto details = std::make_shared<diagnostics>();
+    details->message = "the session has ended; acquire a new lease";
+    if (!op->complete(make_error_code(session.state->leased(op->generation) ? errc::not_sent
+                                                                            : errc::lease_released),
+                      nullptr, std::move(details)))
+        op->destroy();
+}
+
+void cancel_request(const std::shared_ptr<session_state>& session, std::int64_t id) noexcept
+{
+    try {
+        if (const auto io = session->io())
+            io->cancel(id);
+    } catch (const std::exception&) {
+        // No memory for the message to the strand: the request ends by its answer or its timeout.
+    }
+}
+
+asio::any_io_executor default_executor(const session_ref& session)
+{
+    return session.state->default_executor();
+}
+
+} // namespace mcp_pool::detail
