@@ -4,7 +4,7 @@
 #include "rpc/message.hpp"
 #include "rpc/writer.hpp"
 
-#include <mcp_pool/detail/request_op.hpp>
+#include <mcp_pool/detail/request.hpp>
 #include <mcp_pool/types.hpp>
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <mcp_pool/detail/duration.hpp>
-#include <mcp_pool/detail/request_op.hpp>
+#include <mcp_pool/detail/request.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,13 +1,10 @@
 // A request under way, from its initiation to the handler: what the templates of `session` need.
 #pragma once
 
-#include <mcp_pool/call_options.hpp>
 #include <mcp_pool/detail/delivery.hpp>
-#include <mcp_pool/detail/namespaces.hpp>
-#include <mcp_pool/error.hpp>
+#include <mcp_pool/detail/request.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <cstdint>
@@ -20,90 +17,6 @@
 #include <utility>
 
 namespace mcp_pool::detail {
-
-class session_state;
-
-// A session as one lease sees it. Copies outlive the lease and the pool; an operation started
-// through one whose lease has ended fails with errc::lease_released.
-struct session_ref
-{
-    std::shared_ptr<session_state> state;
-    // Generation of the lease.
-    std::uint64_t generation = 0;
-
-    session_ref() = default;
-    session_ref(std::shared_ptr<session_state> s, std::uint64_t g)
-        : state(std::move(s))
-        , generation(g)
-    {}
-};
-
-// What to send.
-struct request
-{
-    std::string method;
-    json::object params;
-    call_options options;
-    // A notification has no answer: the operation completes when it is handed to the transport.
-    bool notification = false;
-
-    request() = default;
-    request(std::string m, json::object p, call_options o)
-        : method(std::move(m))
-        , params(std::move(p))
-        , options(std::move(o))
-    {}
-};
-
-// A pending request. The connection owns it from start_request() until complete() returns true.
-class request_op
-{
-public:
-    request_op(const request_op&) = delete;
-    request_op& operator=(const request_op&) = delete;
-
-    // Stores the outcome and hands it to the handler's executor; gives up ownership. False if there is
-    // no memory for that at present: the operation still belongs to the caller, who tries deliver()
-    // later. Called once. Any thread.
-    [[nodiscard]] bool complete(error_code code, json::value&& result,
-        std::shared_ptr<const mcp_pool::diagnostics> details) noexcept
-    {
-        code_ = code;
-        result_ = std::move(result);
-        details_ = std::move(details);
-        return deliver();
-    }
-
-    // Hands over what complete() stored; see there.
-    [[nodiscard]] virtual bool deliver() noexcept = 0;
-
-    // Hands one progress notification to the handler's executor. Lost if there is no memory for it.
-    virtual void post_progress(const progress& news) noexcept = 0;
-
-    // Destroys the operation and its handler without calling it: the context has ended.
-    virtual void destroy() noexcept = 0;
-
-    mcp_pool::detail::request request;
-    // Generation of the lease that the operation was started through.
-    std::uint64_t generation = 0;
-    // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled.
-    std::int64_t id = 0;
-    // When the operation times out; set by the connection.
-    time_point deadline = time_point::max();
-    // The next one in whichever queue of the connection the operation is in.
-    request_op* next = nullptr;
-
-protected:
-    explicit request_op(mcp_pool::detail::request what)
-        : request(std::move(what))
-    {}
-    ~request_op() = default;
-
-    // The outcome; set by complete().
-    error_code code_;
-    json::value result_;
-    std::shared_ptr<const mcp_pool::diagnostics> details_;
-};
 
 // Reserves the JSON-RPC id under which the request can be cancelled from now on.
 std::int64_t reserve_request_id(const session_ref& session) noexcept;

@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(the_table_of_hazards_holds_for_this_compiler)
 {
     for (const known_form& hazard : hazards)
         BOOST_TEST_CONTEXT(hazard.name)
-            BOOST_TEST(balance_of(hazard.form) == (is_gcc_12 ? hazard.gcc_12 : 0));
+    BOOST_TEST(balance_of(hazard.form) == (is_gcc_12 ? hazard.gcc_12 : 0));
 }
 
 BOOST_AUTO_TEST_CASE(named_lists_compile_and_list_temporaries_do_not_on_gcc_12)

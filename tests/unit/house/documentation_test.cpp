@@ -49,8 +49,7 @@ BOOST_AUTO_TEST_CASE(code_is_what_the_compiled_files_say_and_links_lead_somewher
 
 BOOST_AUTO_TEST_CASE(the_readme_shows_the_first_lease)
 {
-    BOOST_TEST(
-        read(top / "README.md").find("<!-- snippet: docs/examples/first_lease.cpp lease -->")
+    BOOST_TEST(read(top / "README.md").find("<!-- snippet: docs/examples/first_lease.cpp lease -->")
         != std::string::npos);
 }
 
