@@ -24,6 +24,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # -fcoroutines needs no flag with C++20; the precompiled header needs this one for ccache.
     target_compile_options(mcp_pool_build_flags INTERFACE
         $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+    # g++ 12 takes Asio's recycled coroutine frames for a mismatch of new and delete.
+    target_compile_options(mcp_pool_build_flags INTERFACE
+        $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
 endif()
 if(MCP_POOL_SANITIZE)
     target_compile_options(mcp_pool_build_flags INTERFACE

@@ -1,4 +1,6 @@
 // Many threads at one pool: for the thread sanitizer, and for the sums to come out right.
+#include "support/print.hpp"
+
 #include <mcp_pool/mcp_pool.hpp>
 #include <mcp_pool/testing/scripted_server.hpp>
 

@@ -1,6 +1,8 @@
 // A pool whose sessions are scripted, and a context that this thread runs.
 #pragma once
 
+#include "support/print.hpp"
+
 #include <mcp_pool/mcp_pool.hpp>
 #include <mcp_pool/testing/scripted_server.hpp>
 
