@@ -236,8 +236,31 @@ void scripted_process::on_line(const std::string& line)
         reader_.read(line, [this](rpc::message&& m) { on_message(std::move(m)); });
 }
 
+void scripted_process::on_answer(rpc::message&& m)
+{
+    json::object answer;
+    answer["id"] = std::move(m.id);
+    if (m.type == rpc::message::kind::error) {
+        json::object error;
+        error["code"] = m.error.code;
+        error["message"] = m.error.message;
+        answer["error"] = std::move(error);
+    } else {
+        answer["result"] = std::move(m.content);
+    }
+    {
+        const std::lock_guard lock(server_->mutex);
+        server_->answers.push_back(std::move(answer));
+    }
+    server_->changed.notify_all();
+}
+
 void scripted_process::on_message(rpc::message&& m)
 {
+    if (m.type == rpc::message::kind::result || m.type == rpc::message::kind::error) {
+        on_answer(std::move(m));
+        return;
+    }
     call c;
     c.session = number_;
     c.method.assign(m.method.data(), m.method.size());

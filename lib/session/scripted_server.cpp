@@ -261,6 +261,12 @@ std::size_t scripted_server::count(std::string_view method) const
                       [method](const call& c) { return c.method == method; }));
 }
 
+std::vector<json::object> scripted_server::answers() const
+{
+    const std::lock_guard lock(state_->mutex);
+    return state_->answers;
+}
+
 bool scripted_server::wait_until(const std::function<bool(const scripted_server&)>& done,
                                  duration limit) const
 {

@@ -58,6 +58,7 @@ struct scripted_state
     std::map<std::size_t, std::weak_ptr<scripted_process>> living;
     std::deque<held_reply> waiting;
     std::vector<call> received;
+    std::vector<json::object> answers;
 };
 
 // One session, used on the strand of its connection only. It belongs to its transport and to the
@@ -92,6 +93,7 @@ public:
 private:
     void on_line(const std::string& line);
     void on_message(rpc::message&& m);
+    void on_answer(rpc::message&& m);
     reply usual_reply(const call& c);
     void first_output();
 

@@ -160,6 +160,9 @@ public:
     // Everything received so far, in order; how much of it had this method.
     [[nodiscard]] std::vector<call> received() const;
     [[nodiscard]] std::size_t count(std::string_view method) const;
+    // Answers that sessions received to requests that the script had them send with emit(): objects
+    // with `id` and `result` or `error`.
+    [[nodiscard]] std::vector<json::object> answers() const;
 
     // Waits, by blocking this thread, until `done` is true; for programs whose context runs on
     // another thread. `done` is asked after every change. False after `limit`.

@@ -1,0 +1,200 @@
+// A connection to a scripted server on an io_context, with the test in the place of the pool.
+#pragma once
+
+#include "session/connection.hpp"
+#include "session/transport_source.hpp"
+
+#include <mcp_pool/testing/scripted_server.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <functional>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+namespace mcp_pool::test {
+
+using namespace std::chrono_literals;
+
+// Options under which nothing expires unless a test says so.
+inline pool_options patient()
+{
+    pool_options o;
+    o.call_timeout = duration::zero();
+    o.write_timeout = std::chrono::hours(1);
+    o.start_timeout = std::chrono::hours(1);
+    o.era_timeout = std::chrono::hours(1);
+    return o;
+}
+
+// What a request came to.
+struct outcome
+{
+    bool done = false;
+    error_code code;
+    json::value result;
+    diagnostics details;
+    std::vector<double> progress;
+};
+
+// What the connection told its pool.
+class recorder final : public detail::connection_events, public detail::session_owner
+{
+public:
+    bool ready = false;
+    std::optional<detail::failed_start> failed;
+    std::optional<detail::broken_cause> broken;
+    std::shared_ptr<const diagnostics> broken_details;
+    std::optional<transport::end_report> ended;
+    int broken_count = 0, ended_count = 0, reset_done = 0, probe_done = 0;
+
+    void on_ready(detail::session_state&) override { ready = true; }
+    void on_failed(detail::session_state&, detail::failed_start why) override
+    {
+        failed = std::move(why);
+    }
+    void on_broken(detail::session_state&, detail::broken_cause cause,
+                   std::shared_ptr<const diagnostics> details) override
+    {
+        broken = cause;
+        broken_details = std::move(details);
+        ++broken_count;
+    }
+    void on_reset_done(detail::session_state&) override { ++reset_done; }
+    void on_probe_done(detail::session_state&) override { ++probe_done; }
+    void on_ended(detail::session_state&, const transport::end_report& report) override
+    {
+        ended = report;
+        ++ended_count;
+    }
+    void give_back(detail::session_state&) noexcept override {}
+};
+
+class rig
+{
+public:
+    explicit rig(testing::personality p = testing::personality::legacy,
+                 pool_options options = patient(), era_choice choice = era_choice::auto_detect)
+        : server(p)
+        , config(make_config(choice))
+        , shared(std::make_shared<detail::server_state>(config, options, server.source()->make))
+    {
+        make_connection();
+    }
+
+    rig(const rig&) = delete;
+    rig& operator=(const rig&) = delete;
+
+    ~rig()
+    {
+        // As a pool does when its context ends.
+        for (const auto& s : states)
+            s->take_io();
+    }
+
+    // A new session of the same server; the former one stays as it is.
+    void make_connection()
+    {
+        told = std::make_shared<recorder>();
+        state = std::make_shared<detail::session_state>(*told, states.size(), 1);
+        tellers.push_back(told);
+        states.push_back(state);
+        io = detail::connection::make(context.get_executor(), shared, state, told);
+        state->set_io(io);
+    }
+
+    // Runs the context until `done`; fails the test after half a minute.
+    template <class Predicate>
+    void until(Predicate done, std::source_location place = std::source_location::current())
+    {
+        const auto limit = std::chrono::steady_clock::now() + 30s;
+        context.restart();
+        while (!done()) {
+            const bool in_time = std::chrono::steady_clock::now() < limit;
+            BOOST_TEST_REQUIRE(in_time, "waited in vain at line " << place.line());
+            context.run_one_for(100ms);
+            if (context.stopped())
+                context.restart();
+        }
+    }
+
+    // Runs everything that can run without waiting.
+    void settle()
+    {
+        context.restart();
+        context.poll();
+    }
+
+    void start(std::source_location place = std::source_location::current())
+    {
+        io->start();
+        until([&] { return told->ready || told->failed; }, place);
+    }
+
+    // Makes the session ready and leases it.
+    void lease(std::source_location place = std::source_location::current())
+    {
+        start(place);
+        BOOST_TEST_REQUIRE(told->ready, "not ready at line " << place.line());
+        state->generation = 1;
+    }
+
+    // What a pool does at a release.
+    void release() { ++state->generation; }
+
+    // Starts a request of the present lease.
+    std::shared_ptr<outcome> call(std::string method = "tools/call", json::object params = {},
+                                  call_options options = {}, asio::cancellation_slot slot = {},
+                                  bool notification = false)
+    {
+        auto out = std::make_shared<outcome>();
+        options.diagnostics = &out->details;
+        if (options.on_progress)
+            options.on_progress = [out](const progress& p) { out->progress.push_back(p.value); };
+        detail::request what(std::move(method), std::move(params), std::move(options));
+        what.notification = notification;
+        auto handler = asio::bind_cancellation_slot(slot, [out](error_code code, json::value v) {
+            BOOST_TEST(!out->done);
+            out->done = true;
+            out->code = code;
+            out->result = std::move(v);
+        });
+        detail::session_ref ref(state, state->generation.load());
+        detail::initiate_request<json::value> initiation(ref);
+        initiation(std::move(handler), std::move(what));
+        BOOST_TEST(!out->done);
+        return out;
+    }
+
+    void finish(const std::shared_ptr<outcome>& o,
+                std::source_location place = std::source_location::current())
+    {
+        until([&] { return o->done; }, place);
+    }
+
+    testing::scripted_server server;
+    server_config config;
+    asio::io_context context;
+    std::shared_ptr<detail::server_state> shared;
+    std::shared_ptr<recorder> told;
+    std::shared_ptr<detail::session_state> state;
+    std::shared_ptr<detail::connection> io;
+
+private:
+    static server_config make_config(era_choice choice)
+    {
+        stdio_server process;
+        process.command = "scripted";
+        server_config c("scripted", process);
+        c.era = choice;
+        return c;
+    }
+
+    std::vector<std::shared_ptr<recorder>> tellers;
+    std::vector<std::shared_ptr<detail::session_state>> states;
+};
+
+} // namespace mcp_pool::test
