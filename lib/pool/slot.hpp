@@ -11,8 +11,7 @@
 
 namespace mcp_pool::pooling {
 
-enum class slot_state : std::uint8_t
-{
+enum class slot_state : std::uint8_t {
     // No session.
     empty,
     // A session is being started, or is about to be.
@@ -31,10 +30,9 @@ enum class slot_state : std::uint8_t
 inline constexpr std::size_t slot_states = 7;
 
 // What the driver has to do with a slot next.
-enum class slot_action : std::uint8_t
-{
+enum class slot_action : std::uint8_t {
     none,
-    // Start a session.
+    // Start a session; what the slot held before is dropped.
     start,
     // The start has run out of time: have it report how far it came.
     expire_start,
@@ -42,21 +40,19 @@ enum class slot_action : std::uint8_t
     reset,
     // Stop ladder, as far as slot::step.
     stop,
-    // Drop the session: it has ended, or has outlived SIGKILL.
+    // Drop the session: it has ended, or has outlived SIGKILL. Never while a lease holds it.
     forget,
 };
 
 // Rungs of the stop ladder.
-enum class stop_rung : std::uint8_t
-{
+enum class stop_rung : std::uint8_t {
     close_input,
     terminate,
     kill,
 };
 
 // Why a session ended. Order and names are those of replaced_counts.
-enum class end_reason : std::uint8_t
-{
+enum class end_reason : std::uint8_t {
     none,
     died,
     probe,
@@ -84,6 +80,8 @@ struct slot
     bool expired = false;
     // Has shown that starts work: answered a request or lived for min_uptime.
     bool proven = false;
+    // Must show a sign of life before it is lent again.
+    bool suspect = false;
 
     // Which of the slot's successive sessions this is. Events about another one are late.
     std::uint64_t epoch = 0;
