@@ -20,15 +20,14 @@ void pool_core::close(time_point deadline, time_point now) noexcept
 
     if (first) {
         close_begun_ = now;
-        report_.waiters_failed = waiting_;
         fail_all_waiting(errc::pool_closed);
-        while (!ready_waiters_.empty())
-            claim(ready_waiters_.front(), errc::pool_closed);
         while (!idle_.empty())
             retire(idle_.front(), end_reason::closed, now);
     }
     for (auto it = busy_.begin(); it != busy_.end();) {
         slot& s = *it++;
+        if (s.ended)
+            continue;
         if (on_ladder(s)) {
             s.deadline = std::min(s.deadline, rung_deadline(s.step, now));
             wake_at(s, s.deadline);
@@ -63,9 +62,7 @@ void pool_core::finish_close(time_point now) noexcept
     if (leases() != 0 && !forced_)
         return;
     closed_ = true;
-    report_.elapsed = now - close_begun_;
-    while (!close_waiters_.empty())
-        claim(close_waiters_.front(), {});
+    report_.elapsed = std::max(now - close_begun_, duration::zero());
 }
 
 void pool_core::abandon() noexcept
@@ -83,9 +80,9 @@ void pool_core::abandon() noexcept
         for (auto it = list.begin(); it != list.end();) {
             slot& s = *it++;
             if (s.state == slot_state::leased) {
+                broken_leases_ += s.broken ? 0 : 1;
                 s.broken = s.ended = true;
                 unlink_wake(s);
-                want(s, slot_action::none);
             } else {
                 vacate(s);
             }
@@ -115,8 +112,7 @@ std::string pool_core::check(time_point now) const
         != static_cast<std::size_t>(std::distance(idle_.begin(), idle_.end())))
         return "a session in the idle list is not idle";
 
-    const bool draining = !queue_.empty() && queue_.front().ticket <= drain_ticket_;
-    if (!queue_.empty() && !idle_.empty() && !draining)
+    if (!queue_.empty() && !idle_.empty())
         return "somebody waits while a session is idle";
     std::size_t queued = 0;
     std::uint64_t last = 0;
@@ -127,32 +123,55 @@ std::string pool_core::check(time_point now) const
         if (w.ticket <= last)
             return "the queue is out of order";
         last = w.ticket;
-        if (w.deadline < next_wake_)
-            return "a waiter's deadline would be missed";
     }
     if (queued != waiting_)
         return "the number of waiters is wrong";
-    if (size() > max_size_ && count(slot_state::starting) != 0)
+    if (count(slot_state::starting) != 0 && alive() + count(slot_state::starting) > max_size_)
         return "a session is being started above max_size";
-    if (count(slot_state::starting) > std::max<std::size_t>(max_starting_, 1))
-        return "more than max_starting starts";
+    if (!deadlines_.empty() && deadlines_.begin()->deadline < next_wake_)
+        return "a waiter's deadline would be missed";
 
-    const auto timed = [&](const slot_list& list) {
-        return std::all_of(list.begin(), list.end(), [&](const slot& s) {
-            return s.deadline == time_point::max() || s.ended || abandoned_
-                || (s.in_wakes.is_linked() && s.wake <= s.deadline && next_wake_ <= s.wake);
-        });
-    };
-    if (!timed(busy_) || !timed(idle_))
+    for (const slot_list* list : {&empty_, &idle_, &busy_}) {
+        for (const slot& s : *list) {
+            if (std::string wrong = check(s, now); !wrong.empty())
+                return wrong;
+        }
+    }
+    const auto broken = [](const slot& s) { return s.state == slot_state::leased && s.broken; };
+    if (static_cast<std::size_t>(std::count_if(busy_.begin(), busy_.end(), broken))
+        != broken_leases_)
+        return "the number of broken leases is wrong";
+
+    if (closing_ || starts_wanted() <= starts_planned() || next_wake_ <= now)
+        return {};
+    const std::size_t at_once = era_known_ && !failing() ? max_starting_ : 1;
+    const bool later = (failing() && now < retry_at_ && next_wake_ <= retry_at_)
+        || (now < ask_again_at_ && next_wake_ <= ask_again_at_);
+    if (!later && starts_planned() < at_once && size() < max_size_)
+        return "a start is wanted, there is room, and nothing is being done about it";
+    return {};
+}
+
+std::string pool_core::check(const slot& s, time_point now) const
+{
+    const bool timed = s.state == slot_state::starting || s.state == slot_state::resetting
+        || s.state == slot_state::probing || (on_ladder(s) && !s.ended);
+    const bool unlimited = s.state == slot_state::starting
+        && options_.start_timeout == duration::zero();
+    if (abandoned_)
+        return s.in_wakes.is_linked() ? "a slot of an abandoned pool has a timer" : "";
+    if (timed && s.deadline == time_point::max() && !unlimited)
+        return "a background step has no deadline";
+    if (timed && s.deadline != time_point::max()
+        && !(s.in_wakes.is_linked() && s.wake <= s.deadline && next_wake_ <= s.wake))
         return "a session's deadline would be missed";
-    if (!closing_ && !tripped_ && failures_ == 0 && !queue_.empty() && size() < max_size_
-        && count(slot_state::starting) + permits_pending_ + permit_requests_ == 0
-        && count(slot_state::resetting) + count(slot_state::probing) < waiting_)
-        return "somebody waits, there is room, and nothing is being started";
-    if (failures_ != 0 && !closing_ && starts_wanted() != 0 && !tripped_
-        && count(slot_state::starting) + permits_pending_ + permit_requests_ == 0
-        && size() < max_size_ && next_wake_ == time_point::max() && now < retry_at_)
-        return "a start is wanted and nobody will try again";
+    if (s.state == slot_state::idle && idle_wake(s) > now
+        && (idle_wake(s) < s.wake || s.wake < next_wake_))
+        return "an idle session would be forgotten";
+    if (s.ended && s.todo != slot_action::none && s.state != slot_state::empty)
+        return "there is work for a session that has ended";
+    if (s.state == slot_state::leased && s.todo == slot_action::forget)
+        return "a leased session is to be forgotten";
     return {};
 }
 

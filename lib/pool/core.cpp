@@ -37,13 +37,13 @@ void pool_core::add_slot(slot& s) noexcept
 
 std::size_t pool_core::size() const noexcept
 {
-    return alive() + count(slot_state::starting) + count(slot_state::stopping);
+    return alive() + broken_leases_ + count(slot_state::starting) + count(slot_state::stopping);
 }
 
 std::size_t pool_core::alive() const noexcept
 {
-    return count(slot_state::idle) + count(slot_state::leased) + count(slot_state::resetting)
-        + count(slot_state::probing);
+    return count(slot_state::idle) + count(slot_state::leased) - broken_leases_
+        + count(slot_state::resetting) + count(slot_state::probing);
 }
 
 slot* pool_core::try_acquire(time_point now) noexcept
@@ -67,9 +67,10 @@ void pool_core::acquire(waiter& w, time_point now) noexcept
         w.slot = s;
         return claim(w, {});
     }
-    started_ = true;
-    if (circuit_open_ && now < retry_at_ && count(slot_state::starting) == 0)
-        return claim(w, exhausted_ ? errc::resource_exhausted : errc::circuit_open);
+    if (!started_)
+        start(now);
+    if (const error_code refused = refusal(now))
+        return claim(w, refused);
     if (w.deadline <= now)
         return claim(w, errc::acquire_timeout);
     if (max_waiters_ != 0 && waiting_ >= max_waiters_)
@@ -83,9 +84,10 @@ void pool_core::await_ready(waiter& w, time_point now) noexcept
 {
     w.wants = purpose::ready;
     w.enqueued_at = now;
-    started_ = true;
     if (closing_)
         return claim(w, errc::pool_closed);
+    if (!started_)
+        start(now);
     if (alive() >= w.count)
         return claim(w, {});
     if (w.deadline <= now)
@@ -114,15 +116,24 @@ bool pool_core::cancel(waiter& w, time_point now) noexcept
     return true;
 }
 
+end_reason pool_core::unfit(const slot& s) const noexcept
+{
+    if (closing_)
+        return end_reason::closed;
+    if (s.birth != evictions_)
+        return end_reason::evicted;
+    return alive() > max_size_ ? end_reason::retired : end_reason::none;
+}
+
 void pool_core::release(slot& s, return_verdict verdict, time_point now) noexcept
 {
     if (s.state != slot_state::leased)
         return;
     s.last_used = now;
+    s.suspect = s.suspect || verdict.suspect;
     if (closing_ && !forced_)
         ++report_.finished;
-    if (verdict.served)
-        note_success(s);
+    const bool recovered = verdict.served && note_success(s);
 
     if (abandoned_ || s.ended) {
         vacate(s);
@@ -131,14 +142,10 @@ void pool_core::release(slot& s, return_verdict verdict, time_point now) noexcep
         const time_point deadline = s.deadline;
         enter(s, slot_state::stopping);
         s.deadline = deadline;
-    } else if (closing_) {
-        retire(s, end_reason::closed, now);
+    } else if (const end_reason why = unfit(s); why != end_reason::none) {
+        retire(s, why, now);
     } else if (verdict.discard) {
         retire(s, end_reason::discarded, now);
-    } else if (s.birth != evictions_) {
-        retire(s, end_reason::evicted, now);
-    } else if (alive() > max_size_) {
-        retire(s, end_reason::retired, now);
     } else if (options_.reset == reset_policy::respawn) {
         retire(s, end_reason::reset, now);
     } else if (verdict.dirty) {
@@ -146,21 +153,29 @@ void pool_core::release(slot& s, return_verdict verdict, time_point now) noexcep
         s.deadline = detail::saturating_add(now, options_.reset_timeout);
         wake_at(s, s.deadline);
         want(s, slot_action::reset);
-        s.probed_at = verdict.suspect ? time_point::min() : s.probed_at;
-    } else if (verdict.suspect) {
-        begin_probe(s, now);
-    } else if (queue_.empty()) {
-        // The common case changes nothing that settle() looks at.
-        make_available(s, true, now);
-        next_wake_ = std::min(next_wake_, s.wake);
-        return;
     } else {
-        make_available(s, true, now);
+        const bool contended = !queue_.empty() || s.suspect || recovered;
+        admit(s, now);
+        if (!contended) {
+            // The common case changes nothing that settle() looks at.
+            next_wake_ = std::min(next_wake_, s.wake);
+            return;
+        }
     }
     settle(now);
 }
 
-void pool_core::make_available(slot& s, bool most_recent, time_point now) noexcept
+void pool_core::admit(slot& s, time_point now) noexcept
+{
+    if (const end_reason why = unfit(s); why != end_reason::none)
+        retire(s, why, now);
+    else if (s.suspect)
+        begin_probe(s, now);
+    else
+        make_available(s, now);
+}
+
+void pool_core::make_available(slot& s, time_point now) noexcept
 {
     if (!queue_.empty()) {
         waiter& head = queue_.front();
@@ -169,10 +184,14 @@ void pool_core::make_available(slot& s, bool most_recent, time_point now) noexce
         claim(head, {});
         return;
     }
+    // A probe is no use: the session goes back to its place in the order of use.
+    const bool probed = s.state == slot_state::probing;
     enter(s, slot_state::idle);
-    if (!most_recent) {
-        idle_.erase(slot_list::s_iterator_to(s));
-        idle_.push_back(s);
+    if (probed) {
+        auto place = idle_.end();
+        while (std::prev(place)->last_used < s.last_used)
+            --place;
+        idle_.splice(place, idle_, slot_list::s_iterator_to(s));
     }
     wake_at(s, idle_wake(s));
 }
@@ -253,12 +272,43 @@ void pool_core::fail_all_waiting(error_code failure) noexcept
     drain_failure_ = failure;
 }
 
-bool pool_core::drain(std::size_t batch) noexcept
+bool pool_core::drain(std::size_t& batch) noexcept
 {
-    while (!queue_.empty() && queue_.front().ticket <= drain_ticket_) {
-        if (batch-- == 0)
+    for (; !queue_.empty() && queue_.front().ticket <= drain_ticket_; --batch) {
+        if (batch == 0)
             return false;
+        report_.waiters_failed += closing_ ? 1 : 0;
         claim(queue_.front(), drain_failure_);
+    }
+    return true;
+}
+
+bool pool_core::answer_ready_waiters(error_code refused, std::size_t& batch) noexcept
+{
+    for (auto it = ready_waiters_.begin(); it != ready_waiters_.end();) {
+        waiter& w = *it++;
+        const bool enough = alive() >= w.count;
+        if (!closing_ && !enough && !refused)
+            continue;
+        if (batch == 0)
+            return false;
+        --batch;
+        if (closing_)
+            claim(w, errc::pool_closed);
+        else if (enough)
+            claim(w, {});
+        else
+            claim(w, refused == errc::circuit_open ? make_error_code(errc::start_failed) : refused);
+    }
+    return true;
+}
+
+bool pool_core::answer_close_waiters(std::size_t& batch) noexcept
+{
+    for (; closed_ && !close_waiters_.empty(); --batch) {
+        if (batch == 0)
+            return false;
+        claim(close_waiters_.front(), {});
     }
     return true;
 }
@@ -284,6 +334,8 @@ slot* pool_core::next_todo(slot_action& action) noexcept
     slot& s = todo_.front();
     todo_.pop_front();
     action = std::exchange(s.todo, slot_action::none);
+    if (action == slot_action::start)
+        s.birth = evictions_;
     return &s;
 }
 
@@ -310,7 +362,7 @@ bool pool_core::tick(time_point now, std::size_t batch) noexcept
         wake(*wakes_.begin(), now);
         --batch;
     }
-    settle(now);
+    settle(now, batch);
     return next_wake_ <= now;
 }
 

@@ -60,6 +60,9 @@ struct core_counters
 class pool_core
 {
 public:
+    // Waiters that one event claims at most, besides those it hands a session to.
+    static constexpr std::size_t claims_per_hold = 64;
+
     pool_core(const pool_options& options, std::uint64_t seed);
 
     // Gives the core one more empty slot; outlives the core.
@@ -90,7 +93,7 @@ public:
     void ended(
         slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept;
 
-    // Answers to take_permit_requests(): one start each.
+    // Answers to take_permit_requests(): one start each. After a denial the core asks again, later.
     void permit_granted(time_point now) noexcept;
     void permit_denied(time_point now) noexcept;
 
@@ -109,7 +112,7 @@ public:
     void abandon() noexcept;
     // Does what is due at `now`. True if there is more to do at once: at most `batch` waiters
     // expire in one call, so that the lock is not held for long.
-    bool tick(time_point now, std::size_t batch = 64) noexcept;
+    bool tick(time_point now, std::size_t batch = claims_per_hold) noexcept;
 
     // The next outcome to post, unlinked; null if there is none.
     waiter* next_ready() noexcept;
@@ -135,7 +138,7 @@ public:
     }
     // Slots that are not empty.
     [[nodiscard]] std::size_t size() const noexcept;
-    // Sessions that are initialised and not stopping.
+    // Sessions that are initialised and not stopping; one that broke in a lease's hands is not.
     [[nodiscard]] std::size_t alive() const noexcept;
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::size_t leases() const noexcept { return count(slot_state::leased); }
@@ -143,7 +146,11 @@ public:
     [[nodiscard]] std::size_t max_size() const noexcept { return max_size_; }
     [[nodiscard]] bool closing() const noexcept { return closing_; }
     [[nodiscard]] bool circuit_open() const noexcept { return circuit_open_; }
-    [[nodiscard]] std::size_t consecutive_failures() const noexcept { return failures_; }
+    // Starts in a row that failed, by the server's fault or for want of something on this host.
+    [[nodiscard]] std::size_t consecutive_failures() const noexcept
+    {
+        return failures_ + shortages_;
+    }
     [[nodiscard]] const close_report& report() const noexcept { return report_; }
 
     // The invariants of the design that hold after every event; empty if they do, else what is
@@ -151,6 +158,8 @@ public:
     [[nodiscard]] std::string check(time_point now) const;
 
 private:
+    [[nodiscard]] std::string check(const slot& s, time_point now) const;
+
     struct earlier_deadline
     {
         bool operator()(const waiter& a, const waiter& b) const noexcept
@@ -179,21 +188,32 @@ private:
     void enqueue(waiter& w, waiter_list& queue) noexcept;
     void unlink(waiter& w) noexcept;
     void claim(waiter& w, error_code failure) noexcept;
-    // Fails everybody who waits for a lease now, a batch at a time; drain() returns false while
-    // some are left.
+    // Fails everybody who waits for a lease now, a batch at a time.
     void fail_all_waiting(error_code failure) noexcept;
-    bool drain(std::size_t batch) noexcept;
+    // These claim who is due, at most `batch` waiters, of which they subtract; false while some are
+    // left.
+    bool drain(std::size_t& batch) noexcept;
+    bool answer_ready_waiters(error_code refused, std::size_t& batch) noexcept;
+    bool answer_close_waiters(std::size_t& batch) noexcept;
     void grant(slot& s, time_point now) noexcept;
-    void make_available(slot& s, bool most_recent, time_point now) noexcept;
+    // Why a session in order is not to be lent again; none if it is.
+    [[nodiscard]] end_reason unfit(const slot& s) const noexcept;
+    // For a session in order that nobody holds: to the head waiter, to idle, or out.
+    void admit(slot& s, time_point now) noexcept;
+    void make_available(slot& s, time_point now) noexcept;
     [[nodiscard]] waiter_list& queue_of(const waiter& w) noexcept;
 
-    // slots.cpp: states, timers and the stop ladder
+    // slots.cpp: states and events
+    // An event about (s, epoch) comes too late to matter.
+    [[nodiscard]] static bool late(const slot& s, std::uint64_t epoch) noexcept;
     void enter(slot& s, slot_state next) noexcept;
     void want(slot& s, slot_action action) noexcept;
     void wake_at(slot& s, time_point when) noexcept;
     void unlink_wake(slot& s) noexcept;
     [[nodiscard]] time_point idle_wake(const slot& s) const noexcept;
     [[nodiscard]] time_point probe_due(const slot& s) const noexcept;
+    // When s has lived long enough to clear the failures before it; max if there is nothing to clear.
+    [[nodiscard]] time_point proof_due(const slot& s) const noexcept;
     void begin_start(slot& s, time_point now) noexcept;
     void begin_probe(slot& s, time_point now) noexcept;
     void retire(slot& s, end_reason why, time_point now) noexcept;
@@ -203,27 +223,36 @@ private:
     [[nodiscard]] time_point rung_deadline(stop_rung rung, time_point now) const noexcept;
     // Its session is on the stop ladder, leased or not.
     [[nodiscard]] static bool on_ladder(const slot& s) noexcept;
+    void leave(slot& s) noexcept;
     void vacate(slot& s) noexcept;
     void wake(slot& s, time_point now) noexcept;
     void wake_idle(slot& s, time_point now) noexcept;
-    void probe_next(time_point now) noexcept;
+    // Starts the probes that had to wait for a place.
+    void probe_postponed(time_point now) noexcept;
 
     // demand.cpp: how many starts, and when
     void balance(time_point now) noexcept;
-    // How many starts ought to be under way.
+    // How many starts ought to be under way, and are, permits included.
     [[nodiscard]] std::size_t starts_wanted() const noexcept;
+    [[nodiscard]] std::size_t starts_planned() const noexcept;
     [[nodiscard]] std::size_t starts_allowed(time_point now) const noexcept;
     void note_failure(start_verdict why, time_point now) noexcept;
-    void note_success(slot& s) noexcept;
-    [[nodiscard]] duration backoff() noexcept;
+    // s has shown that starts work. True if that has cleared the failures.
+    bool note_success(slot& s) noexcept;
+    [[nodiscard]] bool failing() const noexcept { return failures_ + shortages_ != 0; }
+    // What those who wait are told while nothing is alive and no start is tried; success if they
+    // may go on waiting.
+    [[nodiscard]] error_code refusal(time_point now) const noexcept;
+    [[nodiscard]] duration backoff(std::size_t failures) noexcept;
     std::uint64_t random() noexcept;
 
     // closing.cpp
     void force_leases(time_point now) noexcept;
     void finish_close(time_point now) noexcept;
 
-    // Ends every event: starts what is missing, fails what cannot be, computes next_wake().
-    void settle(time_point now) noexcept;
+    // Ends every event: starts what is missing, fails what cannot be, computes next_wake(). At most
+    // `batch` waiters are claimed, so that the lock is not held for long.
+    void settle(time_point now, std::size_t batch = claims_per_hold) noexcept;
 
     const pool_options options_;
     std::size_t min_size_, max_size_, max_starting_, max_waiters_;
@@ -231,6 +260,8 @@ private:
     bool era_known_ = false;
 
     std::array<std::size_t, slot_states> counts_{};
+    // Leased and on the stop ladder.
+    std::size_t broken_leases_ = 0;
     slot_list empty_;
     // Most recently used first.
     slot_list idle_;
@@ -253,15 +284,20 @@ private:
 
     // Permits asked for and not answered; to be asked for; to be given back.
     std::size_t permits_pending_ = 0, permit_requests_ = 0, permit_returns_ = 0;
+    // After a denial: when to ask again.
+    time_point ask_again_at_ = time_point::min();
 
-    // Consecutive failed starts, and before when no start is tried.
-    std::size_t failures_ = 0;
-    time_point retry_at_ = time_point::min();
+    // Starts in a row that failed by the server's fault, and those for which this host was short of
+    // something; the latter say nothing about the server.
+    std::size_t failures_ = 0, shortages_ = 0;
+    // The last failure, and before when no start is tried.
+    time_point failed_at_ = time_point::min(), retry_at_ = time_point::min();
     // Failures have been enough: once nothing is alive, whoever waits is refused.
     bool tripped_ = false;
     bool circuit_open_ = false;
-    // The last failure was this host's.
-    bool exhausted_ = false;
+
+    // Idle sessions are due for a probe and wait for a place among the probes.
+    bool probe_postponed_ = false;
 
     bool closing_ = false, closed_ = false, abandoned_ = false, forced_ = false;
     time_point close_begun_{}, force_at_ = time_point::max(), close_deadline_ = time_point::max();

@@ -2,8 +2,18 @@
 #include "pool/core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mcp_pool::pooling {
+
+namespace {
+
+// Before an arbiter that said no is asked again.
+constexpr duration denial_pause = std::chrono::milliseconds(50);
+// Between a failed start and the next, whatever the options and the dice say.
+constexpr duration least_backoff = std::chrono::milliseconds(1);
+
+} // namespace
 
 std::size_t pool_core::starts_wanted() const noexcept
 {
@@ -17,25 +27,32 @@ std::size_t pool_core::starts_wanted() const noexcept
     return std::max(for_waiters, for_floor);
 }
 
+std::size_t pool_core::starts_planned() const noexcept
+{
+    return count(slot_state::starting) + permits_pending_ + permit_requests_;
+}
+
 std::size_t pool_core::starts_allowed(time_point now) const noexcept
 {
-    if (failures_ != 0 && now < retry_at_)
+    if (failing() && now < retry_at_)
         return 0;
     // The first start finds out the era (and fills the server's own caches); while starts fail, one
     // try at a time is enough to notice that they work again.
-    const std::size_t at_once = !era_known_ || failures_ != 0 ? 1 : max_starting_;
-    const std::size_t under_way = count(slot_state::starting) + permits_pending_ + permit_requests_;
+    const std::size_t at_once = !era_known_ || failing() ? 1 : max_starting_;
     const std::size_t taken = size() + permits_pending_ + permit_requests_;
-    if (under_way >= at_once || taken >= max_size_ || empty_.empty())
+    if (starts_planned() >= at_once || taken >= max_size_ || empty_.empty())
         return 0;
-    return std::min(at_once - under_way, max_size_ - taken);
+    return std::min(at_once - starts_planned(), max_size_ - taken);
 }
 
 void pool_core::balance(time_point now) noexcept
 {
     const std::size_t wanted = starts_wanted();
 
-    // Starts that demand no longer needs are dropped as long as they have not begun.
+    // Starts that demand no longer needs are dropped as long as they have not begun. Permits that
+    // have been asked for are given back when they come.
+    while (permit_requests_ != 0 && starts_planned() > wanted)
+        --permit_requests_;
     std::size_t starting = count(slot_state::starting);
     for (auto it = todo_.end(); starting > wanted && it != todo_.begin();) {
         slot& s = *--it;
@@ -46,9 +63,8 @@ void pool_core::balance(time_point now) noexcept
         --starting;
     }
 
-    const std::size_t under_way = starting + permits_pending_ + permit_requests_;
-    if (wanted > under_way)
-        permit_requests_ += std::min(wanted - under_way, starts_allowed(now));
+    if (wanted > starts_planned() && now >= ask_again_at_)
+        permit_requests_ += std::min(wanted - starts_planned(), starts_allowed(now));
 }
 
 void pool_core::permit_granted(time_point now) noexcept
@@ -66,6 +82,7 @@ void pool_core::permit_denied(time_point now) noexcept
 {
     if (permits_pending_ != 0)
         --permits_pending_;
+    ask_again_at_ = now + denial_pause;
     settle(now);
 }
 
@@ -90,6 +107,12 @@ void pool_core::resize(std::size_t min_size, std::size_t max_size, std::size_t m
     max_size_ = max_size;
     max_starting_ = max_starting;
     max_waiters_ = max_waiters;
+    // What is not of use yet goes first. Leases end by themselves.
+    for (auto it = busy_.begin(); it != busy_.end();) {
+        slot& s = *it++;
+        if (s.state == slot_state::starting && alive() + count(slot_state::starting) > max_size_)
+            retire(s, end_reason::retired, now);
+    }
     while (alive() > max_size_ && !idle_.empty())
         retire(idle_.back(), end_reason::retired, now);
     // A lowered min_size may make idle ones superfluous.
@@ -103,36 +126,48 @@ void pool_core::evict_all(time_point now) noexcept
     ++evictions_;
     while (!idle_.empty())
         retire(idle_.front(), end_reason::evicted, now);
+    for (auto it = busy_.begin(); it != busy_.end();) {
+        slot& s = *it++;
+        if (s.state != slot_state::leased && !on_ladder(s) && s.todo != slot_action::start)
+            retire(s, end_reason::evicted, now);
+    }
     settle(now);
 }
 
 void pool_core::note_failure(start_verdict why, time_point now) noexcept
 {
     ++counters_.start_failures;
-    ++failures_;
-    exhausted_ = why.exhausted;
-    retry_at_ = detail::saturating_add(now, backoff());
-    if (why.permanent || why.exhausted
-        || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold))
-        tripped_ = true;
+    if (why.exhausted) {
+        ++shortages_;
+    } else {
+        ++failures_;
+        shortages_ = 0;
+    }
+    failed_at_ = now;
+    retry_at_ = detail::saturating_add(now, backoff(why.exhausted ? shortages_ : failures_));
+    tripped_ = why.permanent || why.exhausted
+        || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold);
 }
 
-void pool_core::note_success(slot& s) noexcept
+// Only the first sign of a session says something about starts, and only about those before its
+// own: a pool whose old sessions serve well while new ones fail must not try without pause.
+bool pool_core::note_success(slot& s) noexcept
 {
-    s.proven = true;
+    if (std::exchange(s.proven, true) || failures_ == 0 || s.ready_at < failed_at_)
+        return false;
     failures_ = 0;
-    tripped_ = circuit_open_ = exhausted_ = false;
+    return true;
 }
 
 // Full jitter: anything from 0 to the exponential bound, so that pools that failed together do not
 // try again together.
-duration pool_core::backoff() noexcept
+duration pool_core::backoff(std::size_t failures) noexcept
 {
-    duration bound = options_.backoff_initial;
-    for (std::size_t i = 1; i < failures_ && bound < options_.backoff_max; ++i)
-        bound *= 2;
-    bound = std::min(bound, options_.backoff_max);
-    return duration(bound.count() / 1024 * static_cast<duration::rep>(random() % 1025));
+    duration bound = std::min(options_.backoff_initial, options_.backoff_max);
+    for (std::size_t i = 1; i < failures && bound < options_.backoff_max; ++i)
+        bound = bound > options_.backoff_max / 2 ? options_.backoff_max : bound * 2;
+    const auto share = static_cast<duration::rep>(random() % 1025);
+    return std::max(least_backoff, duration(bound.count() / 1024 * share));
 }
 
 // xorshift64*: jitter needs no better.
@@ -144,40 +179,45 @@ std::uint64_t pool_core::random() noexcept
     return (random_state_ * 0x2545F4914F6CDD1DULL) >> 32;
 }
 
-void pool_core::settle(time_point now) noexcept
+error_code pool_core::refusal(time_point now) const noexcept
+{
+    if (!tripped_ || alive() != 0 || starts_planned() != 0 || now >= retry_at_)
+        return {};
+    return shortages_ != 0 ? errc::resource_exhausted : errc::circuit_open;
+}
+
+void pool_core::settle(time_point now, std::size_t batch) noexcept
 {
     if (abandoned_)
         return;
     balance(now);
+    probe_postponed(now);
 
-    const bool start_under_way = count(slot_state::starting) + permits_pending_ + permit_requests_
-        != 0;
-    if (tripped_ && alive() == 0 && !start_under_way && now < retry_at_) {
+    const error_code refused = refusal(now);
+    if (refused) {
         circuit_open_ = true;
         if (waiting_ != 0 && drain_ticket_ < queue_.back().ticket)
-            fail_all_waiting(exhausted_ ? errc::resource_exhausted : errc::circuit_open);
-        while (!ready_waiters_.empty())
-            claim(
-                ready_waiters_.front(), exhausted_ ? errc::resource_exhausted : errc::start_failed);
+            fail_all_waiting(refused);
     }
-    for (auto it = ready_waiters_.begin(); it != ready_waiters_.end();) {
-        waiter& w = *it++;
-        if (alive() >= w.count)
-            claim(w, {});
-    }
-    const bool drained = drain(64);
+    bool all = answer_ready_waiters(refused, batch);
+    all = drain(batch) && all;
     if (closing_)
         finish_close(now);
+    all = answer_close_waiters(batch) && all;
 
-    next_wake_ = drained ? time_point::max() : now;
+    next_wake_ = all ? time_point::max() : now;
     if (!deadlines_.empty())
         next_wake_ = std::min(next_wake_, deadlines_.begin()->deadline);
     if (!wakes_.empty())
         next_wake_ = std::min(next_wake_, wakes_.begin()->wake);
-    if (closing_ && !forced_)
+    if (closing_ && !forced_ && !closed_)
         next_wake_ = std::min(next_wake_, force_at_);
-    if (failures_ != 0 && now < retry_at_ && starts_wanted() > count(slot_state::starting))
-        next_wake_ = std::min(next_wake_, retry_at_);
+    if (starts_wanted() > starts_planned()) {
+        if (failing() && now < retry_at_)
+            next_wake_ = std::min(next_wake_, retry_at_);
+        if (now < ask_again_at_)
+            next_wake_ = std::min(next_wake_, ask_again_at_);
+    }
 }
 
 } // namespace mcp_pool::pooling

@@ -32,7 +32,7 @@ inline constexpr std::size_t slot_states = 7;
 // What the driver has to do with a slot next.
 enum class slot_action : std::uint8_t {
     none,
-    // Start a session.
+    // Start a session; what the slot held before is dropped.
     start,
     // The start has run out of time: have it report how far it came.
     expire_start,
@@ -40,7 +40,7 @@ enum class slot_action : std::uint8_t {
     reset,
     // Stop ladder, as far as slot::step.
     stop,
-    // Drop the session: it has ended, or has outlived SIGKILL.
+    // Drop the session: it has ended, or has outlived SIGKILL. Never while a lease holds it.
     forget,
 };
 
@@ -80,6 +80,8 @@ struct slot
     bool expired = false;
     // Has shown that starts work: answered a request or lived for min_uptime.
     bool proven = false;
+    // Must show a sign of life before it is lent again.
+    bool suspect = false;
 
     // Which of the slot's successive sessions this is. Events about another one are late.
     std::uint64_t epoch = 0;

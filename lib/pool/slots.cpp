@@ -30,6 +30,10 @@ void pool_core::enter(slot& s, slot_state next) noexcept
     slot_list& to = list(next);
     list(s.state).erase(slot_list::s_iterator_to(s));
     --counts_[static_cast<std::size_t>(s.state)];
+    if (s.state == slot_state::leased && s.broken) {
+        s.broken = false;
+        --broken_leases_;
+    }
     s.state = next;
     ++counts_[static_cast<std::size_t>(next)];
     to.push_front(s);
@@ -70,11 +74,10 @@ void pool_core::begin_start(slot& s, time_point now) noexcept
 {
     enter(s, slot_state::starting);
     ++s.epoch;
-    s.birth = evictions_;
     s.uses = 0;
     s.reason = end_reason::none;
     s.step = stop_rung::close_input;
-    s.broken = s.ended = s.expired = s.proven = false;
+    s.ended = s.expired = s.proven = s.suspect = false;
     s.started_at = now;
     s.deadline = options_.start_timeout == duration::zero() ? time_point::max()
                                                             : after(now, options_.start_timeout);
@@ -84,8 +87,9 @@ void pool_core::begin_start(slot& s, time_point now) noexcept
 
 void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
 {
-    if (s.epoch != epoch || s.state != slot_state::starting)
+    if (late(s, epoch) || s.state != slot_state::starting)
         return;
+    want(s, slot_action::none);
     ++counters_.created;
     s.ready_at = s.last_used = s.probed_at = now;
     // Within ±10 %, so that sessions born together are not probed together.
@@ -93,23 +97,19 @@ void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
     s.probe_after = interval == duration::zero()
         ? duration::max()
         : interval - interval / 10 + interval / 5 / 1024 * static_cast<int>(random() % 1024);
-    circuit_open_ = tripped_ = exhausted_ = false;
-
-    if (closing_)
-        retire(s, end_reason::closed, now);
-    else if (s.birth != evictions_)
-        retire(s, end_reason::evicted, now);
-    else if (alive() >= max_size_)
-        retire(s, end_reason::retired, now);
-    else
-        make_available(s, true, now);
+    // The host can start a process, and the server a session. Whether it is worth anything, the
+    // session has to prove.
+    shortages_ = 0;
+    circuit_open_ = tripped_ = false;
+    admit(s, now);
+    wake_at(s, proof_due(s));
     settle(now);
 }
 
 void pool_core::start_failed(
     slot& s, std::uint64_t epoch, start_verdict why, time_point now) noexcept
 {
-    if (s.epoch != epoch || s.state != slot_state::starting)
+    if (late(s, epoch) || s.state != slot_state::starting)
         return;
     note_failure(why, now);
     retire(s, end_reason::start_failed, now);
@@ -119,13 +119,13 @@ void pool_core::start_failed(
 void pool_core::broken(
     slot& s, std::uint64_t epoch, end_reason why, bool served, time_point now) noexcept
 {
-    if (s.epoch != epoch || on_ladder(s) || s.ended || s.state == slot_state::empty)
+    if (late(s, epoch) || on_ladder(s))
         return;
     if (s.state == slot_state::starting)
         return start_failed(s, epoch, {}, now);
-    if (served)
+    if (served || now - s.ready_at >= options_.min_uptime)
         note_success(s);
-    else if (!s.proven && now - s.ready_at < options_.min_uptime)
+    else if (!s.proven)
         note_failure({}, now);
     if (s.state == slot_state::leased)
         break_lease(s, why, now);
@@ -136,37 +136,28 @@ void pool_core::broken(
 
 void pool_core::reset_done(slot& s, std::uint64_t epoch, time_point now) noexcept
 {
-    if (s.epoch != epoch || s.state != slot_state::resetting)
+    // An answer before the question is a duplicate of an earlier answer.
+    if (late(s, epoch) || s.state != slot_state::resetting || s.todo == slot_action::reset)
         return;
-    if (s.birth != evictions_)
-        retire(s, end_reason::evicted, now);
-    else if (alive() > max_size_)
-        retire(s, end_reason::retired, now);
-    else if (s.probed_at == time_point::min())
-        begin_probe(s, now);
-    else
-        make_available(s, true, now);
+    admit(s, now);
     settle(now);
 }
 
 void pool_core::probe_done(slot& s, std::uint64_t epoch, time_point now) noexcept
 {
-    if (s.epoch != epoch || s.state != slot_state::probing)
+    if (late(s, epoch) || s.state != slot_state::probing || s.todo == slot_action::probe)
         return;
     s.probed_at = now;
+    s.suspect = false;
     note_success(s);
-    if (s.birth != evictions_)
-        retire(s, end_reason::evicted, now);
-    else
-        make_available(s, false, now);
-    probe_next(now);
+    admit(s, now);
     settle(now);
 }
 
 void pool_core::ended(
     slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept
 {
-    if (s.epoch != epoch || s.ended || s.state == slot_state::empty)
+    if (late(s, epoch) || s.ended)
         return;
     if (!on_ladder(s))
         broken(s, epoch, end_reason::died, false, now);
@@ -174,12 +165,13 @@ void pool_core::ended(
         report_.killed += killed ? 1 : 0;
         report_.survivors += survivors;
     }
-    s.ended = true;
-    if (s.state != slot_state::leased)
-        vacate(s);
-    else
-        unlink_wake(s);
+    leave(s);
     settle(now);
+}
+
+bool pool_core::late(const slot& s, std::uint64_t epoch) noexcept
+{
+    return s.epoch != epoch || s.state == slot_state::empty || s.todo == slot_action::start;
 }
 
 bool pool_core::on_ladder(const slot& s) noexcept
@@ -200,6 +192,7 @@ void pool_core::retire(slot& s, end_reason why, time_point now) noexcept
 void pool_core::break_lease(slot& s, end_reason why, time_point now) noexcept
 {
     s.broken = true;
+    ++broken_leases_;
     begin_ladder(s, why, now);
 }
 
@@ -228,12 +221,7 @@ void pool_core::climb(slot& s, time_point now) noexcept
         // does not.
         if (closing_)
             ++report_.survivors;
-        s.ended = true;
-        if (s.state == slot_state::leased)
-            want(s, slot_action::forget);
-        else
-            vacate(s);
-        return;
+        return leave(s);
     }
     want(s, slot_action::stop);
     s.deadline = rung_deadline(s.step, now);
@@ -257,6 +245,18 @@ time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexce
         after(now, kill_patience), after(std::max(close_deadline_, now), close_patience));
 }
 
+// Nothing is left of the process, or nothing can be done about it.
+void pool_core::leave(slot& s) noexcept
+{
+    if (s.state != slot_state::leased)
+        return vacate(s);
+    // The lease keeps the slot, and what it refers to, until it ends.
+    s.ended = true;
+    s.deadline = time_point::max();
+    unlink_wake(s);
+    want(s, slot_action::none);
+}
+
 void pool_core::vacate(slot& s) noexcept
 {
     enter(s, slot_state::empty);
@@ -268,10 +268,12 @@ void pool_core::vacate(slot& s) noexcept
 void pool_core::wake(slot& s, time_point now) noexcept
 {
     unlink_wake(s);
+    if (proof_due(s) <= now)
+        note_success(s);
     if (s.state == slot_state::idle)
         return wake_idle(s, now);
     if (s.deadline > now)
-        return wake_at(s, s.deadline);
+        return wake_at(s, std::min(s.deadline, proof_due(s)));
     switch (s.state) {
     case slot_state::starting:
         if (s.todo == slot_action::start) {
@@ -293,11 +295,10 @@ void pool_core::wake(slot& s, time_point now) noexcept
         break;
     case slot_state::probing:
         retire(s, end_reason::probe, now);
-        probe_next(now);
         break;
     case slot_state::stopping:
     case slot_state::leased:
-        if (on_ladder(s) && !s.ended)
+        if (on_ladder(s))
             climb(s, now);
         break;
     case slot_state::empty:
@@ -313,38 +314,40 @@ time_point pool_core::probe_due(const slot& s) const noexcept
 
 time_point pool_core::idle_wake(const slot& s) const noexcept
 {
-    time_point when = probe_due(s);
-    if (options_.idle_timeout != duration::zero())
-        when = std::min(when, after(s.last_used, options_.idle_timeout));
-    if (failures_ != 0 && !s.proven)
-        when = std::min(when, after(s.ready_at, options_.min_uptime));
-    return when;
+    const time_point when = std::min(probe_due(s), proof_due(s));
+    if (options_.idle_timeout == duration::zero())
+        return when;
+    return std::min(when, after(s.last_used, options_.idle_timeout));
+}
+
+time_point pool_core::proof_due(const slot& s) const noexcept
+{
+    const bool lives = s.state == slot_state::idle || s.state == slot_state::probing
+        || s.state == slot_state::resetting || (s.state == slot_state::leased && !s.broken);
+    if (failures_ == 0 || !lives || s.proven || s.ready_at < failed_at_)
+        return time_point::max();
+    return after(s.ready_at, options_.min_uptime);
 }
 
 void pool_core::wake_idle(slot& s, time_point now) noexcept
 {
-    if (failures_ != 0 && !s.proven && after(s.ready_at, options_.min_uptime) <= now)
-        note_success(s);
-
-    time_point next = time_point::max();
+    time_point next = proof_due(s);
     if (options_.idle_timeout != duration::zero()) {
         const time_point due = after(s.last_used, options_.idle_timeout);
         if (due > now)
-            next = due;
+            next = std::min(next, due);
         else if (alive() > std::max(min_size_, ready_floor_))
             return retire(s, end_reason::retired, now);
         else
-            next = after(now, options_.idle_timeout);
+            next = std::min(next, after(now, options_.idle_timeout));
     }
     const time_point probe = probe_due(s);
     if (probe > now)
         next = std::min(next, probe);
     else if (count(slot_state::probing) < options_.max_probing)
         return begin_probe(s, now);
-    else // probe_next() comes to it when a probe ends; this is for the case that none does.
-        next = std::min(next, after(now, options_.probe_timeout));
-    if (failures_ != 0 && !s.proven)
-        next = std::min(next, after(s.ready_at, options_.min_uptime));
+    else
+        probe_postponed_ = true;
     wake_at(s, next);
 }
 
@@ -357,13 +360,23 @@ void pool_core::begin_probe(slot& s, time_point now) noexcept
     want(s, slot_action::probe);
 }
 
-// A place among the probes is free: the session that has been idle longest may take it.
-void pool_core::probe_next(time_point now) noexcept
+// The session that has been idle longest comes first.
+void pool_core::probe_postponed(time_point now) noexcept
 {
-    if (closing_ || idle_.empty() || count(slot_state::probing) >= options_.max_probing)
+    if (!probe_postponed_ || count(slot_state::probing) >= options_.max_probing)
         return;
-    if (probe_due(idle_.back()) <= now)
-        begin_probe(idle_.back(), now);
+    probe_postponed_ = false;
+    for (auto it = idle_.end(); it != idle_.begin();) {
+        const auto candidate = std::prev(it);
+        if (probe_due(*candidate) > now) {
+            it = candidate;
+        } else if (count(slot_state::probing) < options_.max_probing) {
+            begin_probe(*candidate, now);
+        } else {
+            probe_postponed_ = true;
+            return;
+        }
+    }
 }
 
 } // namespace mcp_pool::pooling
