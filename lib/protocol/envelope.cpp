@@ -101,7 +101,7 @@ void envelope::params_with_meta(const json::object& params, const json::object& 
         comma = ",";
     }
     for (const auto& member : params)
-        if (&member.value() != given || !also) {
+        if (&member.value() != given || !has_meta) {
             separate();
             writer_.member(view(member.key()), member.value());
         }
