@@ -1,6 +1,7 @@
 #include "load/run.hpp"
 
 #include "load/users.hpp"
+#include "rpc/text.hpp"
 #include "support/processes.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -66,8 +67,10 @@ asio::awaitable<void> make_call(run_state& state, session& with, clock::time_poi
     state.result.call.record(answered - sent);
     state.result.total.record(answered - asked);
     if (!is_right(answer, token))
-        state.result.add_error(answer.is_error() ? "the tool reported failure: " + answer.text()
-                                                 : "the answer belongs to another call");
+        state.result.add_error(
+            answer.is_error()
+                ? "the tool reported failure: " + rpc::escape_foreign(answer.text(), 200)
+                : "the answer belongs to another call");
     else if (!state.stopping)
         ++state.result.calls;
     if (state.result.pids.size() < 100'000)
