@@ -7,14 +7,14 @@
 
 #include <boost/json/serialize.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+
+#include <unistd.h>
 
 namespace mcp_pool::bench {
 namespace {
@@ -40,7 +40,7 @@ public:
         if (now.is_attempt)
             text += ", which concurrency is best?";
         text += "  " + number(now.seconds, 1) + " of " + number(now.of_seconds, 1) + " s  "
-              + number(static_cast<double>(now.calls)) + " calls";
+            + number(static_cast<double>(now.calls)) + " calls";
         if (now.seconds > 0)
             text += "  " + rate(static_cast<double>(now.calls) / now.seconds) + "/s";
         if (now.errors > 0)
@@ -88,7 +88,8 @@ outcome run_one(const options& asked, mode how, const progress_sink& progress)
         return run(how, work, progress);
     }
     std::vector<std::size_t> concurrencies{1, 2, 4, 8, 50};
-    std::erase_if(concurrencies, [&](std::size_t c) { return c > std::max<std::size_t>(1, work.users); });
+    std::erase_if(
+        concurrencies, [&](std::size_t c) { return c > std::max<std::size_t>(1, work.users); });
     return run_best_spawn(work, concurrencies, work.length / 8, progress);
 }
 

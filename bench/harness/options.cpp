@@ -4,12 +4,12 @@
 
 #include <boost/json/parse.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <functional>
 #include <string_view>
+
+#include <unistd.h>
 
 namespace mcp_pool::bench {
 namespace {
@@ -18,8 +18,8 @@ constexpr std::string_view embedded_server = "mcp-pool-echo-server";
 
 [[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view expected)
 {
-    throw usage_error(std::string(option) + "=\"" + std::string(value) + "\": expected "
-                      + std::string(expected));
+    throw usage_error(
+        std::string(option) + "=\"" + std::string(value) + "\": expected " + std::string(expected));
 }
 
 std::size_t to_count(std::string_view option, std::string_view value, std::size_t most)
@@ -108,7 +108,8 @@ const std::vector<option_rule>& rules()
             [](options& o, auto n, auto v) { o.runs = to_count(n, v, 1000); }},
         {"--warm", "", "start the sessions before the clock runs",
             [](options& o, auto, auto) { o.work.warm = true; }},
-        {"--spawn-concurrency", "N", "processes at the same time in mode spawn (the best of 1,2,4,8,50)",
+        {"--spawn-concurrency", "N",
+            "processes at the same time in mode spawn (the best of 1,2,4,8,50)",
             [](options& o, auto n, auto v) { o.spawn_concurrency = to_count(n, v, 10'000); }},
         {"--tool", "NAME", "the tool to call (echo)",
             [](options& o, auto, auto v) { o.work.tool = v; }},
@@ -120,8 +121,9 @@ const std::vector<option_rule>& rules()
             [](options& o, auto, auto v) { o.json_file = v; }},
         {"--report", "FILE", "write a page with plots: one HTML file, no script, no network",
             [](options& o, auto, auto v) { o.report_file = v; }},
-        {"--demo", "", "what a pool is good for, in a quarter of a minute; writes its report to\n"
-                       "build/demo/report.html unless --report says otherwise",
+        {"--demo", "",
+            "what a pool is good for, in a quarter of a minute; writes its report to\n"
+            "build/demo/report.html unless --report says otherwise",
             [](options& o, auto, auto) { o.demo = true; }},
         {"--help", "", "this text", [](options& o, auto, auto) { o.help = true; }},
         {"--version", "", "the version", [](options& o, auto, auto) { o.version = true; }},
@@ -145,7 +147,7 @@ void use_command(options& o, const std::vector<std::string>& command)
         server.command = program_directory() + "/" + std::string(embedded_server);
         if (::access(server.command.c_str(), X_OK) != 0)
             throw usage_error("the embedded server is not at " + server.command
-                              + ": build the target mcp-pool-echo-server, or give a command after --");
+                + ": build the target mcp-pool-echo-server, or give a command after --");
         name = embedded_server;
     } else {
         server.command = command.front();
@@ -203,12 +205,14 @@ options parse_options(const std::vector<std::string>& arguments)
 
 std::string help_text()
 {
-    std::string text = "usage: mcp-pool-bench [OPTIONS] [-- COMMAND [ARGUMENT...]]\n"
-                       "\n"
-                       "Drives one MCP server for many users in a closed loop, three ways side by side: through a\n"
-                       "pool of sessions, through one session behind a lock, and with a process for every call.\n"
-                       "The server is COMMAND over stdio, or mcp-pool-echo-server from this program's directory.\n"
-                       "\n";
+    std::string text =
+        "usage: mcp-pool-bench [OPTIONS] [-- COMMAND [ARGUMENT...]]\n"
+        "\n"
+        "Drives one MCP server for many users in a closed loop, three ways side by side: through "
+        "a\n"
+        "pool of sessions, through one session behind a lock, and with a process for every call.\n"
+        "The server is COMMAND over stdio, or mcp-pool-echo-server from this program's directory.\n"
+        "\n";
     constexpr std::size_t column = 26;
     for (const option_rule& rule : rules()) {
         std::string line = "  " + std::string(rule.name);

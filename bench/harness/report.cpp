@@ -59,42 +59,39 @@ std::string latency_row(const std::string& name, const percentiles& p, const cha
 {
     if (p.count == 0)
         return {};
-    return row({name, number(static_cast<double>(p.count)), duration_text(p.p50),
-                   duration_text(p.p90), duration_text(p.p99), duration_text(p.p999),
-                   duration_text(p.max)},
+    return row(
+        {name, number(static_cast<double>(p.count)), duration_text(p.p50), duration_text(p.p90),
+            duration_text(p.p99), duration_text(p.p999), duration_text(p.max)},
         "td", style);
 }
 
 std::string mode_table(const std::vector<const outcome*>& runs)
 {
     std::string text = "<div class=\"wide\"><table>\n"
-                     + row({"mode", "calls/s", "calls", "errors", "sessions started", "reuse",
-                               "CPU s self", "CPU s servers", "MB self", "MB servers"},
-                         "th");
+        + row({"mode", "calls/s", "calls", "errors", "sessions started", "reuse", "CPU s self",
+                  "CPU s servers", "MB self", "MB servers"},
+            "th");
     for (const outcome* o : runs)
-        text += row({std::string(to_string(o->how)), rate(o->calls_per_second()),
-                        number(static_cast<double>(o->calls)),
-                        number(static_cast<double>(o->errors)),
-                        number(static_cast<double>(o->sessions_started)),
-                        number(o->reuse_rate * 100, 2) + " %", number(o->cpu_self, 2),
-                        number(o->cpu_children, 2), number(o->rss_self, 1),
-                        number(o->rss_children, 1)},
+        text += row(
+            {std::string(to_string(o->how)), rate(o->calls_per_second()),
+                number(static_cast<double>(o->calls)), number(static_cast<double>(o->errors)),
+                number(static_cast<double>(o->sessions_started)),
+                number(o->reuse_rate * 100, 2) + " %", number(o->cpu_self, 2),
+                number(o->cpu_children, 2), number(o->rss_self, 1), number(o->rss_children, 1)},
             "td");
     return text + "</table></div>\n";
 }
 
 std::string latency_table(const std::vector<const outcome*>& runs)
 {
-    std::string text =
-        "<div class=\"wide\"><table>\n"
+    std::string text = "<div class=\"wide\"><table>\n"
         + row({"latency", "count", "p50", "p90", "p99", "p99.9", "max"}, "th");
     for (const outcome* o : runs) {
         const std::string mode(to_string(o->how));
         text += latency_row(mode + ": wish to answer", o->total.summary(), "");
         text += latency_row("acquire", o->acquire.summary(), "in");
         for (std::size_t i = 0; i < acquire_kinds; ++i)
-            text += latency_row("acquire: "
-                                    + std::string(to_string(static_cast<acquire_kind>(i))),
+            text += latency_row("acquire: " + std::string(to_string(static_cast<acquire_kind>(i))),
                 o->acquire_by_kind[i].summary(), "in");
         text += latency_row("call", o->call.summary(), "in");
         text += latency_row("start of a session", o->start, "in");
@@ -128,7 +125,7 @@ std::string explanation_list(const std::vector<const outcome*>& runs)
         rest.remove_prefix(std::min(rest.size(), end == rest.npos ? rest.size() : end + 1));
         const std::string style = sentence.substr(0, sentence.find(':'));
         text += "<li class=\"" + html(style) + "\"><strong>" + html(style) + "</strong>"
-              + html(sentence.substr(std::min(sentence.size(), style.size()))) + "</li>\n";
+            + html(sentence.substr(std::min(sentence.size(), style.size()))) + "</li>\n";
     }
     return text + "</ul>\n";
 }
@@ -154,11 +151,11 @@ std::string report_page(const options& asked, const std::vector<const outcome*>&
                        "<title>mcp-pool-bench</title>\n<style>";
     page += style_sheet;
     page += "</style>\n</head>\n<body>\n<h1>Many users, few MCP sessions</h1>\n<p class=\"sub\">"
-          + html(headline(asked)) + "</p>\n";
+        + html(headline(asked)) + "</p>\n";
     page += explanation_list(runs);
     page += log_bars("Calls per second (logarithmic)", throughput);
-    page += latency_plot("From the wish to the answer, as a user feels it (logarithmic)", runs,
-        &outcome::total);
+    page += latency_plot(
+        "From the wish to the answer, as a user feels it (logarithmic)", runs, &outcome::total);
     page += latency_plot("Waiting for a session (logarithmic)", runs, &outcome::acquire);
     page += log_bars("Memory of the client and its servers, resident (logarithmic)", memory);
     page += "<h2>The runs</h2>\n" + mode_table(runs);

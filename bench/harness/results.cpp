@@ -52,8 +52,8 @@ json::object object_of(const outcome& o)
     run["start_ms"] = object_of(o.start, true);
     json::object by_kind;
     for (std::size_t i = 0; i < acquire_kinds; ++i)
-        by_kind[to_string(static_cast<acquire_kind>(i))] =
-            object_of(o.acquire_by_kind[i].summary(), true);
+        by_kind[to_string(static_cast<acquire_kind>(i))] = object_of(
+            o.acquire_by_kind[i].summary(), true);
     run["acquire_by_kind_ms"] = std::move(by_kind);
     run["distinct_pids"] = o.pids.size();
     json::object texts;
@@ -141,12 +141,12 @@ std::string headline(const options& asked)
 {
     const workload& w = asked.work;
     std::string text = std::to_string(w.users) + " users, a pool of " + std::to_string(w.size)
-                     + ", tool " + w.tool + " of " + w.server.name + ", "
-                     + number(std::chrono::duration<double>(w.length).count(), 1) + " s per mode";
+        + ", tool " + w.tool + " of " + w.server.name + ", "
+        + number(std::chrono::duration<double>(w.length).count(), 1) + " s per mode";
     if (w.hold > duration::zero())
         text += ", each session held for "
-              + duration_text(std::chrono::duration<double, std::milli>(w.hold).count())
-              + " after its call";
+            + duration_text(std::chrono::duration<double, std::milli>(w.hold).count())
+            + " after its call";
     if (asked.runs > 1)
         text += ", medians of " + std::to_string(asked.runs) + " runs";
     return text;
@@ -189,27 +189,28 @@ std::string explanation(const std::vector<const outcome*>& runs)
     std::string text;
     if (pool) {
         text += "pool:   " + std::to_string(pool->users) + " users share "
-              + std::to_string(pool->pids.size()) + " live sessions; "
-              + number(static_cast<double>(pool->sessions_started))
-              + " processes were started in all, and " + percent(pool->reuse_rate)
-              + " of the leases found a session that was already there.\n";
+            + std::to_string(pool->pids.size()) + " live sessions; "
+            + number(static_cast<double>(pool->sessions_started))
+            + " processes were started in all, and " + percent(pool->reuse_rate)
+            + " of the leases found a session that was already there.\n";
     }
     if (const outcome* locked = find(runs, mode::locked)) {
         text += "locked: one session, one call at a time: half of the users wait more than "
-              + duration_text(locked->acquire.summary().p50) + " for their turn";
+            + duration_text(locked->acquire.summary().p50) + " for their turn";
         if (pool && locked->calls > 0)
             text += "; the pool answers "
-                  + times(pool->calls_per_second() / locked->calls_per_second()) + " as many calls";
+                + times(pool->calls_per_second() / locked->calls_per_second()) + " as many calls";
         text += ".\n";
     }
     if (const outcome* spawn = find(runs, mode::spawn)) {
-        text += "spawn:  every call pays for a process and a handshake (half of the starts took more "
-                "than "
-              + duration_text(spawn->start.p50) + ", " + std::to_string(spawn->size)
-              + " at a time" + (spawn->attempts.empty() ? "" : ", the best concurrency") + ")";
+        text +=
+            "spawn:  every call pays for a process and a handshake (half of the starts took more "
+            "than "
+            + duration_text(spawn->start.p50) + ", " + std::to_string(spawn->size) + " at a time"
+            + (spawn->attempts.empty() ? "" : ", the best concurrency") + ")";
         if (pool && spawn->calls > 0)
             text += "; the pool answers "
-                  + times(pool->calls_per_second() / spawn->calls_per_second()) + " as many calls";
+                + times(pool->calls_per_second() / spawn->calls_per_second()) + " as many calls";
         text += ".\n";
     }
     return text;

@@ -51,20 +51,20 @@ std::string text_at(double x, double y, const std::string& anchor, const std::st
     const std::string& text)
 {
     return "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\" text-anchor=\"" + anchor + "\" class=\""
-         + style + "\">" + html(text) + "</text>\n";
+        + style + "\">" + html(text) + "</text>\n";
 }
 
 std::string segment(double x1, double y1, double x2, double y2, const std::string& style)
 {
     return "<line x1=\"" + px(x1) + "\" y1=\"" + px(y1) + "\" x2=\"" + px(x2) + "\" y2=\"" + px(y2)
-         + "\" class=\"" + style + "\"/>\n";
+        + "\" class=\"" + style + "\"/>\n";
 }
 
 std::string figure(const std::string& title, double width, double height, const std::string& body)
 {
     return "<figure><figcaption>" + html(title) + "</figcaption>\n<svg viewBox=\"0 0 " + px(width)
-         + " " + px(height) + "\" role=\"img\" aria-label=\"" + html(title) + "\">\n" + body
-         + "</svg></figure>\n";
+        + " " + px(height) + "\" role=\"img\" aria-label=\"" + html(title) + "\">\n" + body
+        + "</svg></figure>\n";
 }
 
 } // namespace
@@ -111,15 +111,15 @@ std::string log_bars(const std::string& title, const std::vector<bar>& bars)
         const double value = std::pow(10.0, decade);
         const double x = left + plot * axis.at(value);
         body += segment(x, top, x, height - bottom, "grid");
-        body += text_at(x, height - bottom + 18, "middle", "tick",
-            number(value, std::max(0, -decade)));
+        body += text_at(
+            x, height - bottom + 18, "middle", "tick", number(value, std::max(0, -decade)));
     }
     double y = top;
     for (const bar& b : bars) {
         const double length = b.value > 0 ? plot * axis.at(b.value) : 0;
         body += text_at(left - 10, y + row / 2 + 5, "end", "label", b.label);
         body += "<rect x=\"" + px(left) + "\" y=\"" + px(y + 8) + "\" width=\"" + px(length)
-              + "\" height=\"" + px(row - 16) + "\" rx=\"3\" class=\"" + b.style + "\"/>\n";
+            + "\" height=\"" + px(row - 16) + "\" rx=\"3\" class=\"" + b.style + "\"/>\n";
         body += text_at(left + length + 8, y + row / 2 + 5, "start", "value", b.text);
         y += row;
     }
@@ -167,17 +167,17 @@ std::string log_lines(const std::string& title, const std::vector<std::string>& 
             const std::string x = px(x_of(i)), y = px(y_of(l.values[i]));
             points += x + "," + y + " ";
             dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"4.5\" class=\"" + l.style
-                  + "\"><title>" + html(l.label + ", " + categories[i] + ": "
-                                        + duration_text(l.values[i]))
-                  + "</title></circle>\n";
+                + "\"><title>"
+                + html(l.label + ", " + categories[i] + ": " + duration_text(l.values[i]))
+                + "</title></circle>\n";
         }
         if (points.empty())
             continue;
         body += "<polyline points=\"" + points + "\" class=\"line " + l.style + "\"/>\n" + dots;
         ends.emplace_back(y_of(l.values.back() > 0 ? l.values.back() : 1), &l);
     }
-    std::sort(ends.begin(), ends.end(),
-        [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::sort(
+        ends.begin(), ends.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     double free_from = 0;
     for (const auto& [wanted, l] : ends) {
         const double y = std::max(wanted, free_from);

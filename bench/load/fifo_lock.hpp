@@ -93,8 +93,8 @@ private:
         void operator()(Handler&& handler) const
         {
             using plain = std::decay_t<Handler>;
-            lock->waiting_.push_back(std::make_unique<place_of<plain>>(
-                std::forward<Handler>(handler)));
+            lock->waiting_.push_back(
+                std::make_unique<place_of<plain>>(std::forward<Handler>(handler)));
         }
 
         fifo_lock* lock;

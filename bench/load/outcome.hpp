@@ -62,6 +62,8 @@ struct outcome
     // From the start of a process to an initialised session.
     percentiles start;
 
+    // Of the pool, at the end of the time.
+    pool_stats stats;
     std::uint64_t sessions_started = 0;
     // Turns on a session that had served one before.
     double reuse_rate = 0;

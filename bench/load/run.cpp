@@ -61,18 +61,19 @@ asio::awaitable<void> make_call(run_state& state, session& with, clock::time_poi
     std::string tool = state.work.tool;
     call_options options(state.work.call_timeout);
     const auto sent = clock::now();
-    const tool_result answer =
-        co_await with.call_tool(std::move(tool), std::move(arguments), std::move(options));
+    const tool_result answer = co_await with.call_tool(
+        std::move(tool), std::move(arguments), std::move(options));
     const auto answered = clock::now();
     state.result.call.record(answered - sent);
     state.result.total.record(answered - asked);
     if (!is_right(answer, token))
-        state.result.add_error(
-            answer.is_error()
+        state.result.add_error(answer.is_error()
                 ? "the tool reported failure: " + rpc::escape_foreign(answer.text(), 200)
                 : "the answer belongs to another call");
     else if (!state.stopping)
         ++state.result.calls;
+    if (state.work.inspect)
+        state.work.inspect(with, answer);
     if (state.result.pids.size() < 100'000)
         state.result.pids.insert(with.pid());
 }
@@ -153,6 +154,7 @@ asio::awaitable<void> watch(
 
 void read_statistics(outcome& result, const pool_stats& stats)
 {
+    result.stats = stats;
     result.sessions_started = stats.created;
     result.start = stats.start;
     if (result.how != mode::locked) {
@@ -162,8 +164,8 @@ void read_statistics(outcome& result, const pool_stats& stats)
     // One lease for ever: the pool cannot know how many users it served.
     const auto turns = result.acquire.count();
     if (turns > 0)
-        result.reuse_rate =
-            1 - static_cast<double>(std::min(stats.created, turns)) / static_cast<double>(turns);
+        result.reuse_rate = 1
+            - static_cast<double>(std::min(stats.created, turns)) / static_cast<double>(turns);
 }
 
 asio::awaitable<void> all_users_left(run_state& state)
@@ -226,7 +228,7 @@ void run_with(run_state& state, session_pool& pool, Source& source, const progre
             state.context.stop();
         });
     const auto patience = state.work.length + 2 * state.work.max_wait + state.work.call_timeout
-                        + 2 * close_deadline;
+        + 2 * close_deadline;
     state.context.run_for(patience);
     if (!finished || failure)
         source.abandon();
@@ -234,8 +236,7 @@ void run_with(run_state& state, session_pool& pool, Source& source, const progre
         std::rethrow_exception(failure);
     if (!finished)
         throw std::runtime_error(std::string(to_string(state.result.how)) + ": "
-                                 + std::to_string(state.users_left)
-                                 + " users have not finished in time");
+            + std::to_string(state.users_left) + " users have not finished in time");
 }
 
 outcome run_mode(mode how, const workload& work, const progress_sink& progress, bool is_attempt)

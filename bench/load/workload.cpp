@@ -3,10 +3,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
+
+#include <unistd.h>
 
 namespace mcp_pool::bench {
 namespace {

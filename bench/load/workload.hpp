@@ -7,8 +7,13 @@
 #include <boost/json/object.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+
+namespace mcp_pool {
+class session;
+}
 
 namespace mcp_pool::bench {
 
@@ -43,6 +48,8 @@ struct workload
     json::object arguments;
     // Start `size` sessions before the clock runs.
     bool warm = false;
+    // Sees every answer, if set.
+    std::function<void(const session&, const tool_result&)> inspect;
 
     workload() { arguments["message"] = "{token}"; }
 };

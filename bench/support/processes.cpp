@@ -1,11 +1,5 @@
 #include "support/processes.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -13,6 +7,12 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace mcp_pool::bench {
 namespace {
@@ -92,8 +92,8 @@ std::optional<process> read_process(int pid)
         else if (field >= 14 && field <= 17)
             ticks += to_number<long>(value);
         else if (field == 24)
-            result.rss_mb =
-                static_cast<double>(to_number<long>(value) * ::sysconf(_SC_PAGESIZE)) / 1e6;
+            result.rss_mb = static_cast<double>(to_number<long>(value) * ::sysconf(_SC_PAGESIZE))
+                / 1e6;
     }
     result.cpu_seconds = static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
     return result;

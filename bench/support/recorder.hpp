@@ -57,7 +57,8 @@ public:
         for (std::size_t i = 0; i < counts_.size(); ++i) {
             seen += counts_[i];
             if (seen >= rank)
-                return static_cast<double>(std::min(metrics::histogram::upper_bound(i), max_)) / 1e6;
+                return static_cast<double>(std::min(metrics::histogram::upper_bound(i), max_))
+                    / 1e6;
         }
         return static_cast<double>(max_) / 1e6;
     }
