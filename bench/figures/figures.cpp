@@ -29,7 +29,7 @@ namespace {
 // Beyond a bound by more than this factor a figure fails; up to it, on a shared machine, it warns.
 constexpr double leeway = 1.5;
 
-constexpr std::string_view usage =
+constexpr std::string_view usage_text =
     "usage: mcp-pool-figures [OPTIONS]\n"
     "\n"
     "Runs the microbenchmarks beside this program and prints their figures with their bounds.\n"
@@ -195,7 +195,7 @@ int main(int argc, char** argv)
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
         if (name == "--help") {
-            std::cout << usage;
+            std::cout << usage_text;
             return 0;
         }
         if (name == "--smoke") {
