@@ -55,7 +55,7 @@ std::optional<server_config> everything_server(const std::string& token_log)
     server.args = {
         "--import", (fixtures / "witness.mjs").string(), everything_script().string(), "stdio"};
     if (!token_log.empty())
-        server.env["MCP_WITNESS_TOKEN_LOG"] = token_log;
+        server.env["MCP_POOL_WITNESS"] = token_log;
     return server_config("server-everything", std::move(server));
 }
 
