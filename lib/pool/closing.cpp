@@ -147,7 +147,8 @@ std::string pool_core::check(time_point now) const
     const std::size_t at_once = era_known_ && !failing() ? max_starting_ : 1;
     const bool later = (failing() && now < retry_at_ && next_wake_ <= retry_at_)
         || (now < ask_again_at_ && next_wake_ <= ask_again_at_);
-    if (!later && starts_planned() < at_once && size() < max_size_)
+    const std::size_t taken = size() + permits_pending_ + permit_requests_;
+    if (!later && starts_planned() < at_once && taken < max_size_)
         return "a start is wanted, there is room, and nothing is being done about it";
     return {};
 }

@@ -290,8 +290,8 @@ private:
     // Starts in a row that failed by the server's fault, and those for which this host was short of
     // something; the latter say nothing about the server.
     std::size_t failures_ = 0, shortages_ = 0;
-    // The last failure, and before when no start is tried.
-    time_point failed_at_ = time_point::min(), retry_at_ = time_point::min();
+    // Before it no start is tried.
+    time_point retry_at_ = time_point::min();
     // Failures have been enough: once nothing is alive, whoever waits is refused.
     bool tripped_ = false;
     bool circuit_open_ = false;

@@ -143,7 +143,6 @@ void pool_core::note_failure(start_verdict why, time_point now) noexcept
         ++failures_;
         shortages_ = 0;
     }
-    failed_at_ = now;
     retry_at_ = detail::saturating_add(now, backoff(why.exhausted ? shortages_ : failures_));
     tripped_ = why.permanent || why.exhausted
         || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold);
@@ -153,10 +152,9 @@ void pool_core::note_failure(start_verdict why, time_point now) noexcept
 // own: a pool whose old sessions serve well while new ones fail must not try without pause.
 bool pool_core::note_success(slot& s) noexcept
 {
-    if (std::exchange(s.proven, true) || failures_ == 0 || s.ready_at < failed_at_)
+    if (std::exchange(s.proven, true) || s.failures_before != counters_.start_failures)
         return false;
-    failures_ = 0;
-    return true;
+    return std::exchange(failures_, 0) != 0;
 }
 
 // Full jitter: anything from 0 to the exponential bound, so that pools that failed together do not

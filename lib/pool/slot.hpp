@@ -87,6 +87,8 @@ struct slot
     std::uint64_t epoch = 0;
     // Value of the pool's eviction count at birth.
     std::uint64_t birth = 0;
+    // How many starts of the pool had failed when this one succeeded.
+    std::uint64_t failures_before = 0;
     // Leases served, the present one included.
     std::uint64_t uses = 0;
 

@@ -7,6 +7,8 @@ namespace mcp_pool::pooling {
 
 namespace {
 
+// Even without stop_grace each rung reaches the process.
+constexpr duration least_grace = std::chrono::milliseconds(1);
 // How long the process of a killed group may take to be reaped before it counts as a survivor.
 constexpr duration kill_patience = std::chrono::seconds(1);
 // The same at the end of close(), which promises to complete 100 ms after its deadline.
@@ -92,6 +94,7 @@ void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
     want(s, slot_action::none);
     ++counters_.created;
     s.ready_at = s.last_used = s.probed_at = now;
+    s.failures_before = counters_.start_failures;
     // Within ±10 %, so that sessions born together are not probed together.
     const auto interval = options_.probe_interval;
     s.probe_after = interval == duration::zero()
@@ -230,7 +233,7 @@ void pool_core::climb(slot& s, time_point now) noexcept
 
 time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexcept
 {
-    const time_point patient = after(now, options_.stop_grace);
+    const time_point patient = after(now, std::max(options_.stop_grace, least_grace));
     if (!closing_)
         return rung == stop_rung::kill ? after(now, kill_patience) : patient;
     switch (rung) {
@@ -324,7 +327,7 @@ time_point pool_core::proof_due(const slot& s) const noexcept
 {
     const bool lives = s.state == slot_state::idle || s.state == slot_state::probing
         || s.state == slot_state::resetting || (s.state == slot_state::leased && !s.broken);
-    if (failures_ == 0 || !lives || s.proven || s.ready_at < failed_at_)
+    if (failures_ == 0 || !lives || s.proven || s.failures_before != counters_.start_failures)
         return time_point::max();
     return after(s.ready_at, options_.min_uptime);
 }
