@@ -37,7 +37,7 @@ struct loose_scene
 {
     std::unique_ptr<asio::io_context> context = std::make_unique<asio::io_context>();
     recorder events;
-    std::unique_ptr<transport> io;
+    std::unique_ptr<any_transport> io;
 
     explicit loose_scene(std::shared_ptr<const stdio_server> what)
         : io(make_stdio_transport(
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(processes_that_die_while_their_context_ends_are_no_race)
     for (int i = 0; i < 30; ++i) {
         auto context = std::make_unique<asio::io_context>();
         std::vector<recorder> events(4);
-        std::vector<std::unique_ptr<transport>> all;
+        std::vector<std::unique_ptr<any_transport>> all;
         for (recorder& one : events) {
             all.push_back(make_stdio_transport(connection_strand(context->get_executor()), one,
                 server("exit", "0"), default_limits()));
@@ -196,11 +196,11 @@ BOOST_AUTO_TEST_CASE(many_sessions_on_several_threads_end_in_order)
     constexpr std::size_t sessions = 40;
     asio::io_context context;
     std::vector<recorder> events(sessions);
-    std::vector<std::unique_ptr<transport>> all;
+    std::vector<std::unique_ptr<any_transport>> all;
     for (recorder& one : events) {
         const connection_strand strand(context.get_executor());
         all.push_back(make_stdio_transport(strand, one, server("echo"), default_limits()));
-        transport& io = *all.back();
+        any_transport& io = *all.back();
         one.after = [&io](const std::string& event) {
             if (event == "started")
                 io.send("hello\n");

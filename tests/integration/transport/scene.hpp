@@ -1,6 +1,7 @@
 // A transport, what it told, and a look at the processes and descriptors it leaves behind.
 #pragma once
 
+#include "transport/descriptor.hpp"
 #include "transport/process_table.hpp"
 #include "transport/stdio.hpp"
 #include "transport/test_seams.hpp"
@@ -81,6 +82,9 @@ inline bool is_alive(pid_t pid)
     const auto entry = read_process(pid);
     return entry && entry->alive();
 }
+
+// `transport` names a namespace too where tests open both.
+using any_transport = transport;
 
 // What a transport told, in order.
 class recorder final : public transport_events
