@@ -36,11 +36,6 @@ exit_status status_of(const siginfo_t& info)
         info.si_status};
 }
 
-constexpr bool has(unsigned requests, process_request what) noexcept
-{
-    return (requests & static_cast<unsigned>(what)) != 0;
-}
-
 } // namespace
 
 process::process(std::shared_ptr<const stdio_server> server, environment variables,
@@ -51,7 +46,20 @@ process::process(std::shared_ptr<const stdio_server> server, environment variabl
     , box_(std::move(box))
 {}
 
-process::~process() = default;
+process::~process()
+{
+    close_input();
+}
+
+void process::hand_over_input(descriptor input) noexcept
+{
+    const descriptor former(input_.exchange(input.release()));
+}
+
+void process::close_input() noexcept
+{
+    const descriptor last(input_.exchange(-1));
+}
 
 bool process::over() const noexcept
 {
@@ -60,33 +68,40 @@ bool process::over() const noexcept
 
 void process::take_requests(unsigned requests, process_watch& watch) noexcept
 {
-    using enum process_request;
-    abandoned_ = abandoned_ || has(requests, abandon);
-    const bool to_stop = has(requests, input_closed) || has(requests, terminate)
-        || has(requests, kill) || has(requests, abandon);
+    const auto asked = [requests](process_request what) {
+        return (requests & static_cast<unsigned>(what)) != 0;
+    };
+    const bool to_abandon = asked(process_request::abandon);
+    const bool to_kill = asked(process_request::kill) || to_abandon;
+    const bool to_terminate = asked(process_request::terminate);
+    const bool to_stop = asked(process_request::close_input) || to_terminate || to_kill;
+    abandoned_ = abandoned_ || to_abandon;
     switch (phase_) {
     case phase::waiting:
         // A stop that has overtaken the start: there is nothing to start any more.
         if (to_stop)
             report_end({});
-        else if (has(requests, start))
+        else if (asked(process_request::start))
             try_start(watch);
         break;
     case phase::running:
-        stop_requested_ = stop_requested_ || to_stop;
-        exit_expected_ = exit_expected_ || to_stop || has(requests, output_ended);
-        if (has(requests, kill) || has(requests, abandon))
+        exit_expected_ = exit_expected_ || to_stop || asked(process_request::output_ended);
+        if (to_kill)
             kill_everything();
-        else if (has(requests, process_request::terminate))
-            this->terminate();
-        else if (has(requests, input_closed))
+        else if (to_terminate)
+            terminate();
+        else if (to_stop)
             remember_escaped();
-        pause_ = shortest_pause;
-        look_for_exit(watch);
         break;
     case phase::lingering:
     case phase::over:
         break;
+    }
+    if (to_stop)
+        close_input();
+    if (phase_ == phase::running) {
+        pause_ = shortest_pause;
+        look_for_exit(watch);
     }
 }
 
@@ -251,8 +266,9 @@ void process::reap() noexcept
 
 void process::linger() noexcept
 {
-    reap_adopted();
     const std::vector<process_entry> left = remaining();
+    // In this order: whoever is not among the living by now can be reaped.
+    reap_adopted();
     if (end_reported_)
         return finish();
     if (left.empty() || clock::now() >= patience_)

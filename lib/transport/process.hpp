@@ -20,8 +20,8 @@ namespace mcp_pool::transport {
 // What others ask the process thread to do about a process. Bits: asking twice is asking once.
 enum class process_request : unsigned {
     start = 1,
-    // Its stdin was closed: it may end. Remember the descendants that left its group.
-    input_closed = 2,
+    // Close the stdin that was handed over: it should end.
+    close_input = 2,
     // Its stdout has ended, which is all that tells of its exit where there is no pidfd.
     output_ended = 4,
     // SIGTERM to the group.
@@ -51,7 +51,7 @@ protected:
 // before the leader is reaped. If the host application reaps our child, what is left of the group
 // is signalled one by one, by pidfd.
 //
-// Thread safety: requests_ any thread; all else on the process thread.
+// Thread safety: on the process thread, but for requests and the stdin handed over.
 class process
 {
 public:
@@ -62,6 +62,14 @@ public:
     process(const process&) = delete;
     process& operator=(const process&) = delete;
     ~process();
+
+    // Gives our end of its stdin away, to be closed with the next request: when the descendants that
+    // left its group have been noted. A good server exits at once, and they lose the parent by which
+    // they are found.
+    //
+    // Thread safety: any thread.
+    void hand_over_input(descriptor input) noexcept;
+    void close_input() noexcept;
 
     // Does what `requests` (bits of process_request) say.
     void take_requests(unsigned requests, process_watch& watch) noexcept;
@@ -132,13 +140,14 @@ private:
     clock::duration pause_{};
     // When those that outlived SIGKILL are reported; max() until it was sent.
     clock::time_point patience_ = clock::time_point::max();
-    bool stop_requested_ = false;
     bool exit_expected_ = false;
     bool abandoned_ = false;
     bool end_reported_ = false;
     bool undelivered_ = false;
     end_report report_;
     std::vector<process_entry> escaped_;
+
+    std::atomic<int> input_{-1};
 
     // Of process_thread.
     std::atomic<unsigned> requests_{0};

@@ -54,6 +54,8 @@ void stdio_link::stop(stop_step step)
     deaf_ = true;
     accepts_lines_ = false;
     writing_.clear();
+    if (input_ && process_)
+        process_->hand_over_input(descriptor(input_->release()));
     input_.reset();
     if (!process_) {
         if (first)
@@ -62,7 +64,7 @@ void stdio_link::stop(stop_step step)
     }
     switch (step) {
     case stop_step::close_input:
-        return request(process_request::input_closed);
+        return request(process_request::close_input);
     case stop_step::terminate:
         return request(process_request::terminate);
     case stop_step::kill:
@@ -173,6 +175,7 @@ void stdio_link::conclude()
         return;
     transport_events& events = *std::exchange(events_, nullptr);
     box_->cut();
+    process_->close_input();
     process_.reset();
     events.on_ended(*std::move(ended_));
 }

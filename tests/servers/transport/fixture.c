@@ -49,7 +49,7 @@ static int echo(void)
     return 0;
 }
 
-static int wait_forever(void)
+static _Noreturn void wait_forever(void)
 {
     for (;;)
         pause();
@@ -61,7 +61,7 @@ static int ignore_everything(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     say("ready");
-    return wait_forever();
+    wait_forever();
 }
 
 static int compare(const void* left, const void* right)
@@ -197,6 +197,14 @@ static int last_words(void)
     return 3;
 }
 
+static int burst(long lines)
+{
+    for (long i = 1; i <= lines; ++i)
+        say_number("line", i);
+    write_all(2, "last words", 10);
+    return 3;
+}
+
 int main(int argc, char** argv)
 {
     const char* mode = argc > 1 ? argv[1] : "echo";
@@ -214,8 +222,10 @@ int main(int argc, char** argv)
         return ignore_everything();
     if (strcmp(mode, "ignore_input") == 0) {
         say("ready");
-        return wait_forever();
+        wait_forever();
     }
+    if (strcmp(mode, "burst") == 0)
+        return burst(number);
     if (strcmp(mode, "last_words") == 0)
         return last_words();
     if (strcmp(mode, "read_after_signal") == 0)
@@ -223,18 +233,18 @@ int main(int argc, char** argv)
     if (strcmp(mode, "close_input") == 0) {
         close(0);
         say("ready");
-        return wait_forever();
+        wait_forever();
     }
     if (strcmp(mode, "close_output") == 0) {
         say("ready");
         close(1);
         close(2);
-        return wait_forever();
+        wait_forever();
     }
     if (strcmp(mode, "stop_itself") == 0) {
         say("ready");
         raise(SIGSTOP);
-        return wait_forever();
+        wait_forever();
     }
     if (strcmp(mode, "grandchild") == 0) {
         leave_grandchild(0);

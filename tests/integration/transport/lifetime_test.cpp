@@ -1,0 +1,225 @@
+// Transports and execution contexts that end at any moment.
+#include "scene.hpp"
+
+#include <thread>
+
+using namespace mcp_pool;
+using namespace mcp_pool::transport;
+using namespace mcp_pool::transport::testing;
+
+namespace {
+
+// A server with everything that can be left behind.
+std::shared_ptr<stdio_server> family()
+{
+    return server("stubborn_family");
+}
+
+// The processes whose parent is this process.
+std::vector<pid_t> own_children()
+{
+    std::vector<pid_t> result;
+    for (const process_entry& entry : list_processes()) {
+        if (entry.parent == ::getpid())
+            result.push_back(entry.pid);
+    }
+    return result;
+}
+
+void expect_no_process_soon(const std::vector<pid_t>& grandchildren = {})
+{
+    eventually([] { return own_children().empty(); });
+    eventually([&] { return std::ranges::none_of(grandchildren, is_alive); });
+}
+
+// A transport that outlives its context or not, as its owner likes.
+struct loose_scene
+{
+    std::unique_ptr<asio::io_context> context = std::make_unique<asio::io_context>();
+    recorder events;
+    std::unique_ptr<any_transport> io;
+
+    explicit loose_scene(std::shared_ptr<const stdio_server> what)
+        : io(make_stdio_transport(
+            connection_strand(context->get_executor()), events, std::move(what), default_limits()))
+    {}
+
+    // False: there was nothing more to run.
+    bool run_some(std::size_t handlers)
+    {
+        for (; handlers != 0; --handlers) {
+            context->restart();
+            if (context->run_one_for(deadline) == 0)
+                return false;
+        }
+        return true;
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(lifetimes, descriptor_balance)
+
+BOOST_AUTO_TEST_CASE(a_destroyed_transport_leaves_no_process_of_the_whole_family)
+{
+    std::vector<pid_t> grandchildren;
+    {
+        scene s(family());
+        s.start_and_wait_for("ready");
+        grandchildren = s.events.grandchildren();
+        BOOST_TEST(grandchildren.size() == 2U);
+    }
+    expect_no_process_soon(grandchildren);
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_may_be_destroyed_in_any_of_its_events)
+{
+    for (const auto& what : {server("burst", "3"), server("one_line", "100000")}) {
+        // Counted first, then destroyed in the first event, the second, and so on.
+        std::size_t most = 0;
+        {
+            scene s(what);
+            s.io->start();
+            s.io->send("some line\n");
+            s.until_line(what->args[0] == "burst" ? "line 3" : "after");
+            s.io->stop(stop_step::kill);
+            s.until_ended();
+            most = s.events.story.size();
+        }
+        for (std::size_t last = 1; last <= most; ++last) {
+            scene s(what);
+            s.events.after = [&s, last](const std::string& event) {
+                if (event == "line" && s.events.lines.size() == 3 && s.io)
+                    s.io->stop(stop_step::kill);
+                if (s.events.story.size() == last)
+                    s.io.reset();
+            };
+            s.io->start();
+            s.io->send("some line\n");
+            s.until([&] { return !s.io || s.events.told("ended"); });
+            const std::size_t told = s.events.story.size();
+            // Everything that is pending runs out and tells nothing.
+            s.context.restart();
+            s.context.run();
+            BOOST_TEST(s.events.story.size() == told);
+        }
+        expect_no_process_soon();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_may_be_destroyed_at_once_after_its_start)
+{
+    for (int i = 0; i < 20; ++i) {
+        scene s(family());
+        s.io->start();
+        s.io.reset();
+        s.context.run();
+        BOOST_TEST(s.events.story.empty());
+    }
+    expect_no_process_soon();
+}
+
+BOOST_AUTO_TEST_CASE(a_context_may_be_destroyed_before_its_transports_at_any_moment)
+{
+    // After each number of handlers that ever is reached before the server is ready.
+    for (std::size_t handlers = 0; handlers < 12; ++handlers) {
+        loose_scene s(family());
+        s.io->start();
+        s.io->send("unread\n");
+        if (handlers != 0 && !s.run_some(std::min<std::size_t>(handlers, 3)))
+            break;
+        if (handlers % 2 == 1 && s.events.pid) {
+            // The process thread is in the middle of its news.
+            s.io->stop(stop_step::kill);
+        }
+        const std::size_t told = s.events.story.size();
+        s.context.reset();
+        BOOST_TEST(s.events.story.size() == told);
+        s.io->stop(stop_step::kill);
+        BOOST_TEST(s.io->send("late\n") == 0U);
+    }
+    expect_no_process_soon();
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_in_the_frame_of_a_handler_may_go_with_its_context)
+{
+    recorder events;
+    {
+        asio::io_context context;
+        auto io = make_stdio_transport(connection_strand(context.get_executor()), events,
+            std::make_shared<stdio_server>(*family()), default_limits());
+        io->start();
+        while (!events.pid)
+            BOOST_REQUIRE(context.run_one_for(deadline) == 1U);
+        asio::post(context, [held = std::move(io)] {});
+    }
+    expect_no_process_soon();
+}
+
+BOOST_AUTO_TEST_CASE(processes_that_die_while_their_context_ends_are_no_race)
+{
+    for (int i = 0; i < 30; ++i) {
+        auto context = std::make_unique<asio::io_context>();
+        std::vector<recorder> events(4);
+        std::vector<std::unique_ptr<any_transport>> all;
+        for (recorder& one : events) {
+            all.push_back(make_stdio_transport(connection_strand(context->get_executor()), one,
+                server("exit", "0"), default_limits()));
+            all.back()->start();
+        }
+        // The process thread posts while the context is being destroyed.
+        if (i % 3 != 0)
+            context->run_one_for(deadline);
+        context.reset();
+    }
+    expect_no_process_soon();
+}
+
+BOOST_AUTO_TEST_CASE(a_context_does_not_run_out_of_work_while_a_process_is_watched)
+{
+    asio::io_context context;
+    recorder events;
+    const auto io = make_stdio_transport(connection_strand(context.get_executor()), events,
+        server("close_output"), default_limits());
+    io->start();
+    events.after = [&](const std::string& event) {
+        // No pipe is left to wait on but the process.
+        if (event == "end of output")
+            io->stop(stop_step::terminate);
+    };
+    context.run();
+    BOOST_TEST(events.end.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(many_sessions_on_several_threads_end_in_order)
+{
+    constexpr std::size_t sessions = 40;
+    asio::io_context context;
+    std::vector<recorder> events(sessions);
+    std::vector<std::unique_ptr<any_transport>> all;
+    for (recorder& one : events) {
+        const connection_strand strand(context.get_executor());
+        all.push_back(make_stdio_transport(strand, one, server("echo"), default_limits()));
+        any_transport& io = *all.back();
+        one.after = [&io](const std::string& event) {
+            if (event == "started")
+                io.send("hello\n");
+            if (event == "line")
+                io.stop(stop_step::close_input);
+        };
+        asio::post(strand, [&io] { io.start(); });
+    }
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&context] { context.run_for(deadline); });
+    for (std::thread& thread : threads)
+        thread.join();
+    for (const recorder& one : events) {
+        BOOST_REQUIRE(one.end);
+        BOOST_TEST(one.has_line("hello"));
+        BOOST_TEST(one.end->status->text() == "exit status 0");
+    }
+    expect_no_process_soon();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
