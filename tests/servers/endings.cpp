@@ -70,6 +70,13 @@ void mute_on(conversation& client, const arguments& args)
     client.swallow();
 }
 
+void ignore(conversation& client, const arguments& args)
+{
+    for (;;) {
+        client.serve_until(args[0]);
+    }
+}
+
 void close_output_on(conversation& client, const arguments& args)
 {
     reach(client, args[0]);
@@ -139,9 +146,12 @@ void grandchild(conversation& client, const arguments&)
     with_grandchild(client, false);
 }
 
-void grandchild_session(conversation& client, const arguments&)
+void grandchild_session(conversation& client, const arguments& args)
 {
     with_grandchild(client, true);
+    if (!args.empty()) {
+        stubborn(client, args);
+    }
 }
 
 } // namespace
@@ -159,6 +169,7 @@ std::vector<mode> endings()
         {"rmcp", "", "exits if the first request is neither initialize nor ping",
          first_request_must_be_initialize, 0},
         {"mute-on", "STAGE", "reads on from the stage, says nothing more", mute_on, 1},
+        {"ignore", "METHOD", "never answers this method", ignore, 1},
         {"close-output-on", "STAGE", "closes stdout at the stage and lives on", close_output_on, 1},
         {"stop-reading-on", "STAGE", "answers the stage and reads nothing more", stop_reading_on,
          1},
@@ -167,7 +178,8 @@ std::vector<mode> endings()
         {"stubborn", "", "ignores the end of its input and SIGTERM", stubborn, 0},
         {"grandchild", "", "starts a process that holds its pipes; calls answer with its pid",
          grandchild, 0},
-        {"grandchild-session", "", "the same, in a session of its own and deaf to SIGTERM",
+        {"grandchild-session", "[stubborn]",
+            "the same, in a session of its own and deaf to SIGTERM; the server too if asked",
          grandchild_session, 0},
     };
 }
