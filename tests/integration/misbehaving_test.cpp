@@ -80,8 +80,7 @@ BOOST_AUTO_TEST_CASE(with_last_words_on_stderr_which_are_told_without_their_cont
 {
     open({"last-words", "initialize"});
     const auto result = failed_acquire();
-    check_failure(
-        result, errc::circuit_open, {"exit status 1", "fatal", "database", "is on fire"});
+    check_failure(result, errc::circuit_open, {"exit status 1", "fatal", "database", "is on fire"});
     BOOST_TEST(result->failure->diagnostics().stderr_tail.find('\x1b') == std::string::npos);
 }
 
@@ -96,8 +95,7 @@ BOOST_AUTO_TEST_CASE(right_after_the_handshake_counts_as_a_failed_start)
         }
         const auto call = echo(*result->value);
         BOOST_TEST_REQUIRE(call->failure.has_value());
-        const bool typed =
-            call->code() == errc::session_closed || call->code() == errc::not_sent;
+        const bool typed = call->code() == errc::session_closed || call->code() == errc::not_sent;
         BOOST_TEST(typed, call->failure->what());
     }
 }
@@ -211,8 +209,8 @@ BOOST_AUTO_TEST_CASE(and_reads_nothing_more)
     options.stop_grace = 100ms;
     open({"stop-reading-on", "notifications/initialized"});
     lease session = acquire();
-    const auto call =
-        finish(session->call_tool("echo", object("message", std::string(1 << 20, 'x'))));
+    const auto call = finish(
+        session->call_tool("echo", object("message", std::string(1 << 20, 'x'))));
     check_failure(call, errc::session_closed, {"tools/call", "read"});
 }
 
@@ -265,8 +263,8 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_FIXTURE_TEST_SUITE(a_server_that_says_too_much, misbehaving_fixture)
 
 BOOST_DATA_TEST_CASE(is_understood_all_the_same,
-    boost::unit_test::data::make<std::string>({"garbage", "flood-stderr", "chatter", "drip",
-        "crlf", "batch", "double-answer", "unknown-id"}),
+    boost::unit_test::data::make<std::string>({"garbage", "flood-stderr", "chatter", "drip", "crlf",
+        "batch", "double-answer", "unknown-id"}),
     mode)
 {
     open({mode});
@@ -391,8 +389,7 @@ BOOST_AUTO_TEST_CASE(as_an_error_is_told_briefly_and_without_its_control_charact
 BOOST_AUTO_TEST_CASE(about_its_version)
 {
     open({"wrong-version", "1999-01-01"});
-    check_failure(
-        failed_acquire(), errc::circuit_open, {"initialize", "version", "1999-01-01"});
+    check_failure(failed_acquire(), errc::circuit_open, {"initialize", "version", "1999-01-01"});
 }
 
 BOOST_AUTO_TEST_CASE(about_its_modern_version)

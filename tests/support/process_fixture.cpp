@@ -120,8 +120,8 @@ session_pool& process_fixture::open_server(const std::string& command,
     std::vector<std::string> args, const pool_overrides& overrides, era_choice era)
 {
     stdio_server process;
-    process.command =
-        command.find('/') == std::string::npos ? MCP_POOL_TEST_BIN "/" + command : command;
+    process.command = command.find('/') == std::string::npos ? MCP_POOL_TEST_BIN "/" + command
+                                                             : command;
     process.args = std::move(args);
     process.env = environment;
     server_config config("tested", std::move(process));

@@ -31,9 +31,7 @@ private:
     std::vector<std::string> open_before_;
 };
 
-struct process_fixture
-    : leftovers_check
-    , pool_fixture
+struct process_fixture : leftovers_check, pool_fixture
 {
     process_fixture();
 
