@@ -20,8 +20,8 @@ constexpr const char* modern_meta =
 struct conversation
 {
     explicit conversation(options configured = {})
-        : peer(std::move(configured),
-               [this](std::string_view token) { tokens.emplace_back(token); })
+        : peer(
+            std::move(configured), [this](std::string_view token) { tokens.emplace_back(token); })
     {}
 
     // Says one line and returns what was said since the last time.
@@ -43,11 +43,11 @@ struct conversation
         return ask(call_line(name, arguments));
     }
 
-    static std::string call_line(const std::string& name, const std::string& arguments,
-                                 const std::string& meta = "{}")
+    static std::string call_line(
+        const std::string& name, const std::string& arguments, const std::string& meta = "{}")
     {
-        return R"({"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":")" + name +
-               R"(","arguments":)" + arguments + ",\"_meta\":" + meta + "}}";
+        return R"({"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":")" + name
+            + R"(","arguments":)" + arguments + ",\"_meta\":" + meta + "}}";
     }
 
     std::vector<json::value> wait(std::chrono::milliseconds time)
@@ -60,8 +60,8 @@ struct conversation
     std::string initialize(const std::string& version = "2025-11-25")
     {
         const auto answer = ask(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":)"
-                                R"({"capabilities":{},"clientInfo":{},"protocolVersion":")" +
-                                version + "\"}}");
+                                R"({"capabilities":{},"clientInfo":{},"protocolVersion":")"
+            + version + "\"}}");
         return json::value_to<std::string>(answer.at("result").at("protocolVersion"));
     }
 
@@ -106,8 +106,8 @@ BOOST_AUTO_TEST_CASE(initialize_echoes_each_known_version_and_offers_the_newest_
 BOOST_AUTO_TEST_CASE(only_ping_is_answered_before_initialize)
 {
     conversation c({.eras = era_support::legacy});
-    BOOST_TEST(c.ask(R"({"jsonrpc":"2.0","id":7,"method":"ping"})") ==
-               json::parse(R"({"jsonrpc":"2.0","id":7,"result":{}})"));
+    BOOST_TEST(c.ask(R"({"jsonrpc":"2.0","id":7,"method":"ping"})")
+        == json::parse(R"({"jsonrpc":"2.0","id":7,"result":{}})"));
     BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":8,"method":"tools/list"})")) == -32600);
     BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":9,"method":"server/discover"})")) == -32601);
     c.initialize();
@@ -118,17 +118,17 @@ BOOST_AUTO_TEST_CASE(only_ping_is_answered_before_initialize)
 BOOST_AUTO_TEST_CASE(discover_and_modern_results_carry_the_members_of_their_revision)
 {
     conversation c;
-    const auto discovered =
-        c.ask(std::string(R"({"jsonrpc":"2.0","id":"d","method":"server/discover","params":{)") +
-              modern_meta + "}}}");
+    const auto discovered = c.ask(
+        std::string(R"({"jsonrpc":"2.0","id":"d","method":"server/discover","params":{)")
+        + modern_meta + "}}}");
     const auto& result = discovered.at("result");
     BOOST_TEST(result.at("resultType") == "complete");
     BOOST_TEST(result.at("supportedVersions") == json::parse(R"(["2026-07-28"])"));
     BOOST_TEST(result.at("ttlMs").is_int64());
     BOOST_TEST(result.at("cacheScope") == "public");
-    const auto listed =
-        c.ask(std::string(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{)") +
-              modern_meta + "}}}");
+    const auto listed = c.ask(
+        std::string(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{)") + modern_meta
+        + "}}}");
     BOOST_TEST(listed.at("result").at("resultType") == "complete");
     BOOST_TEST(listed.at("result").at("cacheScope") == "public");
 }
@@ -137,13 +137,14 @@ BOOST_AUTO_TEST_CASE(a_modern_request_without_its_meta_is_refused)
 {
     conversation c;
     BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":1,"method":"server/discover"})")) == -32602);
-    BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}})")) ==
-               -32602);
+    BOOST_TEST(
+        code_of(c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}})")) == -32602);
     BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":)"
-                             R"({"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})")) ==
-               -32602);
-    BOOST_TEST(code_of(c.ask(std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{)") +
-                             modern_meta + "}}}")) == -32601);
+                             R"({"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})"))
+        == -32602);
+    BOOST_TEST(code_of(c.ask(std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{)")
+                   + modern_meta + "}}}"))
+        == -32601);
 }
 
 BOOST_AUTO_TEST_CASE(another_version_in_meta_is_answered_with_the_supported_ones)
@@ -153,11 +154,12 @@ BOOST_AUTO_TEST_CASE(another_version_in_meta_is_answered_with_the_supported_ones
                               R"("io.modelcontextprotocol/protocolVersion":"1900-01-01",)"
                               R"("io.modelcontextprotocol/clientCapabilities":{}}}})");
     BOOST_TEST(code_of(answer) == -32022);
-    BOOST_TEST(answer.at("error").at("data") ==
-               json::parse(R"({"supported":["2026-07-28"],"requested":"1900-01-01"})"));
+    BOOST_TEST(answer.at("error").at("data")
+        == json::parse(R"({"supported":["2026-07-28"],"requested":"1900-01-01"})"));
     conversation modern({.eras = era_support::modern});
     BOOST_TEST(code_of(modern.ask(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":)"
-                                  R"({"protocolVersion":"2025-11-25"}})")) == -32022);
+                                  R"({"protocolVersion":"2025-11-25"}})"))
+        == -32022);
 }
 
 BOOST_AUTO_TEST_CASE(tools_answer)
@@ -168,8 +170,8 @@ BOOST_AUTO_TEST_CASE(tools_answer)
     const auto sum = c.call("add", R"({"a":2,"b":40})");
     BOOST_TEST(text_of(sum) == "42");
     BOOST_TEST(sum.at("result").at("structuredContent").at("sum") == 42);
-    BOOST_TEST(text_of(c.call("add", R"({"a":9223372036854775807,"b":1})")) ==
-               "9223372036854775808");
+    BOOST_TEST(
+        text_of(c.call("add", R"({"a":9223372036854775807,"b":1})")) == "9223372036854775808");
     BOOST_TEST(c.call("add", R"({"a":1.7e308,"b":1.7e308})").at("result").at("isError") == true);
     const auto failed = c.call("fail", R"({"message":"no"})");
     BOOST_TEST(failed.at("result").at("isError") == true);
@@ -209,13 +211,13 @@ BOOST_AUTO_TEST_CASE(progress_is_reported_to_those_who_ask)
 {
     conversation c;
     c.initialize();
-    c.say(conversation::call_line("progress", R"({"steps":3,"interval":0.1})",
-                                  R"({"progressToken":"t"})"));
+    c.say(conversation::call_line(
+        "progress", R"({"steps":3,"interval":0.1})", R"({"progressToken":"t"})"));
     const auto first = c.wait(100ms);
     BOOST_TEST_REQUIRE(first.size() == 1u);
     BOOST_TEST(first[0].at("method") == "notifications/progress");
-    BOOST_TEST(first[0].at("params") ==
-               json::parse(R"({"progressToken":"t","progress":1,"total":3})"));
+    BOOST_TEST(
+        first[0].at("params") == json::parse(R"({"progressToken":"t","progress":1,"total":3})"));
     const auto rest = c.wait(200ms);
     BOOST_TEST_REQUIRE(rest.size() == 3u);
     BOOST_TEST(text_of(rest[2]) == "3 steps");
@@ -231,8 +233,8 @@ BOOST_AUTO_TEST_CASE(pages_hold_every_tool_once)
     std::vector<std::string> names;
     std::string cursor;
     do {
-        const auto page = c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{)" +
-                                (cursor.empty() ? "" : "\"cursor\":\"" + cursor + '"') + "}}");
+        const auto page = c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{)"
+            + (cursor.empty() ? "" : "\"cursor\":\"" + cursor + '"') + "}}");
         const auto& result = page.at("result").as_object();
         for (const auto& tool : result.at("tools").as_array()) {
             names.push_back(json::value_to<std::string>(tool.at("name")));
@@ -246,7 +248,8 @@ BOOST_AUTO_TEST_CASE(pages_hold_every_tool_once)
     BOOST_TEST(text_of(c.call("extra_7", "{}")) == "extra_7");
     BOOST_TEST(code_of(c.call("extra_8", "{}")) == -32602);
     BOOST_TEST(code_of(c.ask(R"({"jsonrpc":"2.0","id":1,"method":"tools/list",)"
-                             R"("params":{"cursor":"13"}})")) == -32602);
+                             R"("params":{"cursor":"13"}})"))
+        == -32602);
 }
 
 BOOST_AUTO_TEST_CASE(witnesses_tell_the_process_and_every_executed_call)
@@ -256,15 +259,15 @@ BOOST_AUTO_TEST_CASE(witnesses_tell_the_process_and_every_executed_call)
     BOOST_TEST(text_of(c.call("echo", R"({"message":"m","token":"t1"})"), 1).starts_with("pid "));
     c.call("echo", R"({"message":"t2"})");
     c.call("echo", R"({})");
-    BOOST_TEST(c.tokens == (std::vector<std::string>{"t1", "t2"}),
-               boost::test_tools::per_element());
+    BOOST_TEST(
+        c.tokens == (std::vector<std::string>{"t1", "t2"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_answered_as_one_where_its_revision_says_so)
 {
     const std::string batch = R"([{"jsonrpc":"2.0","id":1,"method":"ping"},)"
-                              R"({"jsonrpc":"2.0","method":"notifications/initialized"},)" +
-                              conversation::call_line("sleep", R"({"seconds":1})") + "]";
+                              R"({"jsonrpc":"2.0","method":"notifications/initialized"},)"
+        + conversation::call_line("sleep", R"({"seconds":1})") + "]";
     conversation c;
     c.initialize("2025-03-26");
     BOOST_TEST(c.say(batch).empty());

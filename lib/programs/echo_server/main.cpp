@@ -63,7 +63,7 @@ int main(int argc, char** argv)
     if (!configured.token_log.empty()) {
         if (!log.open(configured.token_log)) {
             std::fprintf(stderr, "mcp-pool-echo-server: %s: %s\n", configured.token_log.c_str(),
-                         std::strerror(errno));
+                std::strerror(errno));
             return 1;
         }
         on_token = [&log](std::string_view token) { log.append(token); };

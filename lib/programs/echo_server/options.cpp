@@ -68,8 +68,8 @@ std::variant<options, print_and_exit> parse_command_line(int argc, const char* c
             result.write_pid = true;
             continue;
         }
-        if (name != "--era" && name != "--page-size" && name != "--extra-tools" &&
-            name != "--token-log") {
+        if (name != "--era" && name != "--page-size" && name != "--extra-tools"
+            && name != "--token-log") {
             return wrong("unknown argument '" + std::string(name) + "'");
         }
         if (++i == argc) {
@@ -91,8 +91,8 @@ std::variant<options, print_and_exit> parse_command_line(int argc, const char* c
         } else {
             const auto number = number_up_to(value, 100'000);
             if (!number) {
-                return wrong(std::string(name) + " is a number from 0 to 100000, not '" +
-                             std::string(value) + "'");
+                return wrong(std::string(name) + " is a number from 0 to 100000, not '"
+                    + std::string(value) + "'");
             }
             (name == "--page-size" ? result.page_size : result.extra_tools) = *number;
         }

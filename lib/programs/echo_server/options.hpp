@@ -8,8 +8,7 @@
 namespace mcp_pool::echo_server {
 
 // Which generations of the protocol the server speaks.
-enum class era_support
-{
+enum class era_support {
     both,
     // server/discover is an unknown method.
     legacy,

@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::string_view modern_version = "2026-07-28";
 // Newest first: the answer to a version that is not among them is the first.
-constexpr std::array<std::string_view, 4> legacy_versions = {"2025-11-25", "2025-06-18",
-                                                             "2025-03-26", "2024-11-05"};
+constexpr std::array<std::string_view, 4> legacy_versions = {
+    "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
 // The only revision whose servers must take a batch.
 constexpr std::string_view batch_version = "2025-03-26";
 
@@ -28,8 +28,7 @@ constexpr std::string_view client_capabilities_key = "io.modelcontextprotocol/cl
 
 constexpr std::size_t most_running_calls = 1024;
 
-enum rpc_code
-{
+enum rpc_code {
     parse_error = -32700,
     invalid_request = -32600,
     method_not_found = -32601,
@@ -40,8 +39,8 @@ enum rpc_code
 
 const std::string& server_info()
 {
-    static const std::string text =
-        R"({"name":"mcp-pool-echo-server","version":")" MCP_POOL_VERSION R"("})";
+    static const std::string text = R"({"name":"mcp-pool-echo-server","version":")" MCP_POOL_VERSION
+                                    R"("})";
     return text;
 }
 
@@ -129,8 +128,8 @@ void server::receive_batch(const json::array& messages, time_point now)
     close_batch(*group);
 }
 
-void server::receive_message(const json::value& message, std::shared_ptr<batch> group,
-                             time_point now)
+void server::receive_message(
+    const json::value& message, std::shared_ptr<batch> group, time_point now)
 {
     static const json::object nothing;
     const json::object* envelope = message.if_object();
@@ -164,15 +163,15 @@ void server::receive_message(const json::value& message, std::shared_ptr<batch> 
     handle_request(*method, *params, std::move(from), now);
 }
 
-void server::handle_request(std::string_view method, const json::object& params,
-                            return_address from, time_point now)
+void server::handle_request(
+    std::string_view method, const json::object& params, return_address from, time_point now)
 {
     const json::object* meta = object_in(params, "_meta");
-    const bool marked =
-        meta != nullptr && (meta->contains(version_key) || meta->contains(client_capabilities_key));
-    from.modern = options_.eras != era_support::legacy &&
-                  (marked || options_.eras == era_support::modern || method == "server/discover" ||
-                   (legacy_version_.empty() && method != "initialize" && method != "ping"));
+    const bool marked = meta != nullptr
+        && (meta->contains(version_key) || meta->contains(client_capabilities_key));
+    from.modern = options_.eras != era_support::legacy
+        && (marked || options_.eras == era_support::modern || method == "server/discover"
+            || (legacy_version_.empty() && method != "initialize" && method != "ping"));
     if (!from.modern) {
         handle_legacy(method, params, std::move(from), now);
         return;
@@ -181,7 +180,7 @@ void server::handle_request(std::string_view method, const json::object& params,
         // Tells a client of the legacy era which one we speak. Source: MCP 2026-07-28,
         // basic/versioning.
         fail(from, unsupported_protocol_version, "Unsupported protocol version",
-             unsupported_version_data(text_in(params, "protocolVersion").value_or("")));
+            unsupported_version_data(text_in(params, "protocolVersion").value_or("")));
         return;
     }
     const auto version = meta ? text_in(*meta, version_key) : std::nullopt;
@@ -189,7 +188,7 @@ void server::handle_request(std::string_view method, const json::object& params,
         fail(from, invalid_params, "_meta lacks " + std::string(version_key));
     } else if (*version != modern_version) {
         fail(from, unsupported_protocol_version, "Unsupported protocol version",
-             unsupported_version_data(*version));
+            unsupported_version_data(*version));
     } else if (object_in(*meta, client_capabilities_key) == nullptr) {
         fail(from, invalid_params, "_meta lacks " + std::string(client_capabilities_key));
     } else {
@@ -197,8 +196,8 @@ void server::handle_request(std::string_view method, const json::object& params,
     }
 }
 
-void server::handle_legacy(std::string_view method, const json::object& params, return_address from,
-                           time_point now)
+void server::handle_legacy(
+    std::string_view method, const json::object& params, return_address from, time_point now)
 {
     if (method == "initialize") {
         initialize(params, from);
@@ -206,7 +205,7 @@ void server::handle_legacy(std::string_view method, const json::object& params, 
         succeed(from, "");
     } else if (legacy_version_.empty()) {
         fail(from, method == "server/discover" ? method_not_found : invalid_request,
-             "only initialize and ping come before initialize");
+            "only initialize and ping come before initialize");
     } else if (method == "tools/list") {
         list_tools(params, from);
     } else if (method == "tools/call") {
@@ -216,14 +215,14 @@ void server::handle_legacy(std::string_view method, const json::object& params, 
     }
 }
 
-void server::handle_modern(std::string_view method, const json::object& params, return_address from,
-                           time_point now)
+void server::handle_modern(
+    std::string_view method, const json::object& params, return_address from, time_point now)
 {
     if (method == "server/discover") {
         succeed(from,
-                "\"supportedVersions\":[\"" + std::string(modern_version) +
-                    R"("],"capabilities":{"tools":{}},"ttlMs":3600000,"cacheScope":"public",)" +
-                    R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + server_info() + "}");
+            "\"supportedVersions\":[\"" + std::string(modern_version)
+                + R"("],"capabilities":{"tools":{}},"ttlMs":3600000,"cacheScope":"public",)"
+                + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + server_info() + "}");
     } else if (method == "tools/list") {
         list_tools(params, from);
     } else if (method == "tools/call") {
@@ -246,8 +245,9 @@ void server::initialize(const json::object& params, const return_address& from)
     }
     const auto known = std::find(legacy_versions.begin(), legacy_versions.end(), *wanted);
     legacy_version_ = known == legacy_versions.end() ? legacy_versions.front() : *known;
-    succeed(from, "\"protocolVersion\":\"" + legacy_version_ +
-                      R"(","capabilities":{"tools":{}},"serverInfo":)" + server_info());
+    succeed(from,
+        "\"protocolVersion\":\"" + legacy_version_
+            + R"(","capabilities":{"tools":{}},"serverInfo":)" + server_info());
 }
 
 void server::list_tools(const json::object& params, const return_address& from)
@@ -255,10 +255,10 @@ void server::list_tools(const json::object& params, const return_address& from)
     std::size_t first = 0;
     if (params.contains("cursor")) {
         const auto cursor = text_in(params, "cursor").value_or("");
-        const auto [end, failure] =
-            std::from_chars(cursor.data(), cursor.data() + cursor.size(), first);
-        if (failure != std::errc() || end != cursor.data() + cursor.size() || first == 0 ||
-            first >= tools_.size()) {
+        const auto [end, failure] = std::from_chars(
+            cursor.data(), cursor.data() + cursor.size(), first);
+        if (failure != std::errc() || end != cursor.data() + cursor.size() || first == 0
+            || first >= tools_.size()) {
             fail(from, invalid_params, "unknown cursor");
             return;
         }
@@ -306,24 +306,19 @@ void server::call_tool(const json::object& params, return_address from, time_poi
         return;
     }
     const json::object* meta = object_in(params, "_meta");
-    running_call call{std::move(from),
-                      std::move(*timed),
-                      meta ? token_text(meta->if_contains("progressToken")) : "",
-                      0,
-                      {}};
+    running_call call{std::move(from), std::move(*timed),
+        meta ? token_text(meta->if_contains("progressToken")) : "", 0, {}};
     call.due = now + call.what.interval;
-    const auto later =
-        std::find_if(running_.begin(), running_.end(),
-                     [due = call.due](const running_call& other) { return other.due > due; });
+    const auto later = std::find_if(running_.begin(), running_.end(),
+        [due = call.due](const running_call& other) { return other.due > due; });
     running_.insert(later, std::move(call));
 }
 
 void server::cancel(const json::object& params)
 {
     const std::string id = token_text(params.if_contains("requestId"));
-    const auto call =
-        std::find_if(running_.begin(), running_.end(),
-                     [&id](const running_call& other) { return other.from.id == id; });
+    const auto call = std::find_if(running_.begin(), running_.end(),
+        [&id](const running_call& other) { return other.from.id == id; });
     // Unknown: it has been answered already.
     if (call != running_.end()) {
         const std::shared_ptr<batch> group = call->from.group;
@@ -349,9 +344,9 @@ void server::advance(time_point now)
         ++call.steps_done;
         if (call.what.reports && !call.progress_token.empty()) {
             output_ += R"({"jsonrpc":"2.0","method":"notifications/progress","params":)";
-            output_ += "{\"progressToken\":" + call.progress_token +
-                       ",\"progress\":" + std::to_string(call.steps_done) +
-                       ",\"total\":" + std::to_string(call.what.steps) + "}}\n";
+            output_ += "{\"progressToken\":" + call.progress_token
+                + ",\"progress\":" + std::to_string(call.steps_done)
+                + ",\"total\":" + std::to_string(call.what.steps) + "}}\n";
         }
         if (call.steps_done == call.what.steps) {
             finish(call.from, {std::move(call.what.text), false, {}});
@@ -359,9 +354,8 @@ void server::advance(time_point now)
             continue;
         }
         call.due += call.what.interval;
-        const auto later =
-            std::find_if(std::next(running_.begin()), running_.end(),
-                         [due = call.due](const running_call& other) { return other.due > due; });
+        const auto later = std::find_if(std::next(running_.begin()), running_.end(),
+            [due = call.due](const running_call& other) { return other.due > due; });
         running_.splice(later, running_, running_.begin());
     }
 }
@@ -392,8 +386,8 @@ void server::succeed(const return_address& to, std::string_view members)
     send_answer(to, std::move(line));
 }
 
-void server::fail(const return_address& to, int code, std::string_view message,
-                  std::string_view data)
+void server::fail(
+    const return_address& to, int code, std::string_view message, std::string_view data)
 {
     std::string line = "{\"jsonrpc\":\"2.0\",";
     if (!to.id.empty()) {

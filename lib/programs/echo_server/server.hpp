@@ -66,14 +66,14 @@ private:
     };
 
     void receive_batch(const boost::json::array& messages, time_point now);
-    void receive_message(const boost::json::value& message, std::shared_ptr<batch> group,
-                         time_point now);
+    void receive_message(
+        const boost::json::value& message, std::shared_ptr<batch> group, time_point now);
     void handle_request(std::string_view method, const boost::json::object& params,
-                        return_address from, time_point now);
+        return_address from, time_point now);
     void handle_legacy(std::string_view method, const boost::json::object& params,
-                       return_address from, time_point now);
+        return_address from, time_point now);
     void handle_modern(std::string_view method, const boost::json::object& params,
-                       return_address from, time_point now);
+        return_address from, time_point now);
     void initialize(const boost::json::object& params, const return_address& from);
     void list_tools(const boost::json::object& params, const return_address& from);
     void call_tool(const boost::json::object& params, return_address from, time_point now);
@@ -81,8 +81,8 @@ private:
 
     void finish(const return_address& to, const outcome& what);
     void succeed(const return_address& to, std::string_view members);
-    void fail(const return_address& to, int code, std::string_view message,
-              std::string_view data = {});
+    void fail(
+        const return_address& to, int code, std::string_view message, std::string_view data = {});
     void send_answer(const return_address& to, std::string line);
     void close_batch(batch& group);
 

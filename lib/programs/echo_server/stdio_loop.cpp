@@ -34,8 +34,8 @@ public:
     nonblocking_output()
     {
         struct stat what = {};
-        if (::fstat(STDOUT_FILENO, &what) == 0 &&
-            (S_ISFIFO(what.st_mode) || S_ISSOCK(what.st_mode))) {
+        if (::fstat(STDOUT_FILENO, &what) == 0
+            && (S_ISFIFO(what.st_mode) || S_ISSOCK(what.st_mode))) {
             flags_ = ::fcntl(STDOUT_FILENO, F_GETFL);
             ::fcntl(STDOUT_FILENO, F_SETFL, flags_ | O_NONBLOCK);
         }
@@ -133,8 +133,8 @@ int wait(pollfd (&watched)[2], std::optional<clock::time_point> deadline)
 {
     timespec left = {};
     if (deadline) {
-        const auto span = std::max(std::chrono::nanoseconds(*deadline - clock::now()),
-                                   std::chrono::nanoseconds(0));
+        const auto span = std::max(
+            std::chrono::nanoseconds(*deadline - clock::now()), std::chrono::nanoseconds(0));
         left.tv_sec = static_cast<time_t>(span / std::chrono::seconds(1));
         left.tv_nsec = static_cast<long>((span % std::chrono::seconds(1)).count());
     }
@@ -177,8 +177,8 @@ int serve_stdio(server& peer)
         }
         if (watched[0].revents != 0) {
             const auto now = clock::now();
-            const ssize_t got =
-                from_client.read_once([&](std::string_view line) { peer.receive(line, now); });
+            const ssize_t got = from_client.read_once(
+                [&](std::string_view line) { peer.receive(line, now); });
             if (got == 0) {
                 return flush(to_client);
             }

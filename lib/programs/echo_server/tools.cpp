@@ -80,8 +80,8 @@ outcome add(const json::object& arguments)
         return refusal("add needs two numbers, 'a' and 'b'");
     }
     std::string sum;
-    if (long long exact = 0; a->is_int64() && b->is_int64() &&
-                             !__builtin_add_overflow(a->get_int64(), b->get_int64(), &exact)) {
+    if (long long exact = 0; a->is_int64() && b->is_int64()
+        && !__builtin_add_overflow(a->get_int64(), b->get_int64(), &exact)) {
         sum = std::to_string(exact);
     } else {
         const double rounded = a->to_number<double>() + b->to_number<double>();
@@ -106,8 +106,8 @@ std::variant<outcome, timed_call, unknown_tool> sleep(const json::object& argume
 std::variant<outcome, timed_call, unknown_tool> progress(const json::object& arguments)
 {
     const auto steps = number_of(arguments, "steps");
-    const auto interval =
-        arguments.contains("interval") ? number_of(arguments, "interval") : std::optional(0.0);
+    const auto interval = arguments.contains("interval") ? number_of(arguments, "interval")
+                                                         : std::optional(0.0);
     if (!steps || *steps < 1 || *steps > most_steps || *steps != std::floor(*steps)) {
         return refusal("progress needs a whole number 'steps' from 1 to 10000");
     }
@@ -115,7 +115,7 @@ std::variant<outcome, timed_call, unknown_tool> progress(const json::object& arg
         return refusal("'interval' is a number of seconds from 0 to 86400");
     }
     return timed_call{nanoseconds_of(*interval), static_cast<std::size_t>(*steps), true,
-                      number_text(*steps) + " steps"};
+        number_text(*steps) + " steps"};
 }
 
 } // namespace
@@ -150,12 +150,12 @@ bool toolbox::is_extra(std::string_view name) const
     name.remove_prefix(extra_prefix.size());
     std::size_t number = 0;
     const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), number);
-    return failure == std::errc() && end == name.data() + name.size() && number >= 1 &&
-           number <= extra_tools_;
+    return failure == std::errc() && end == name.data() + name.size() && number >= 1
+        && number <= extra_tools_;
 }
 
-std::variant<outcome, timed_call, unknown_tool> toolbox::call(std::string_view name,
-                                                              const json::object& arguments) const
+std::variant<outcome, timed_call, unknown_tool> toolbox::call(
+    std::string_view name, const json::object& arguments) const
 {
     if (name == "echo") {
         const auto message = text_of(arguments, "message");

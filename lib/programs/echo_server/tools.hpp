@@ -47,8 +47,8 @@ public:
 
     // Arguments that do not fit are an error outcome, which a model can correct, not a protocol
     // error. Source: MCP 2025-11-25, server/tools, error handling.
-    [[nodiscard]] std::variant<outcome, timed_call, unknown_tool>
-    call(std::string_view name, const boost::json::object& arguments) const;
+    [[nodiscard]] std::variant<outcome, timed_call, unknown_tool> call(
+        std::string_view name, const boost::json::object& arguments) const;
 
 private:
     [[nodiscard]] bool is_extra(std::string_view name) const;

@@ -64,8 +64,8 @@ private:
 std::string result_line(const std::string& id, std::string_view result);
 
 // An answer with an error.
-std::string error_line(const std::string& id, int code, std::string_view message_text,
-                       std::string_view data = {});
+std::string error_line(
+    const std::string& id, int code, std::string_view message_text, std::string_view data = {});
 
 // The result of a tool call that consists of one text.
 std::string text_result(std::string_view text);

@@ -38,12 +38,12 @@ std::string result_line(const std::string& id, std::string_view result)
     return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":" + std::string(result) + "}";
 }
 
-std::string error_line(const std::string& id, int code, std::string_view message_text,
-                       std::string_view data)
+std::string error_line(
+    const std::string& id, int code, std::string_view message_text, std::string_view data)
 {
-    return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"error\":{\"code\":" + std::to_string(code) +
-           ",\"message\":" + quoted(message_text) +
-           (data.empty() ? "" : ",\"data\":" + std::string(data)) + "}}";
+    return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"error\":{\"code\":" + std::to_string(code)
+        + ",\"message\":" + quoted(message_text)
+        + (data.empty() ? "" : ",\"data\":" + std::string(data)) + "}}";
 }
 
 std::string text_result(std::string_view text)
@@ -119,21 +119,22 @@ std::string conversation::answer_text(const message& to)
         return {};
     }
     if (to.method == "initialize" && !modern) {
-        return result_line(to.id, R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},)"
-                                  R"("serverInfo":{"name":"misbehaving-server","version":"1"}})");
+        return result_line(to.id,
+            R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},)"
+            R"("serverInfo":{"name":"misbehaving-server","version":"1"}})");
     }
     if (to.method == "server/discover" && modern) {
         return result_line(to.id,
-                           R"({"resultType":"complete","supportedVersions":["2026-07-28"],)"
-                           R"("capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"})");
+            R"({"resultType":"complete","supportedVersions":["2026-07-28"],)"
+            R"("capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"})");
     }
     if (to.method == "ping" && !modern) {
         return result_line(to.id, "{}");
     }
     if (to.method == "tools/list") {
-        return result_line(
-            to.id, R"({"resultType":"complete","tools":[{"name":"echo",)"
-                   R"("inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"})");
+        return result_line(to.id,
+            R"({"resultType":"complete","tools":[{"name":"echo",)"
+            R"("inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"})");
     }
     if (to.method == "tools/call") {
         if (!call_text.empty()) {
@@ -143,8 +144,8 @@ std::string conversation::answer_text(const message& to)
         if (text.empty()) {
             text = "\"\"";
         }
-        return result_line(to.id, R"({"resultType":"complete","content":[{"type":"text","text":)" +
-                                      text + "}]}");
+        return result_line(
+            to.id, R"({"resultType":"complete","content":[{"type":"text","text":)" + text + "}]}");
     }
     return error_line(to.id, -32601, "Method not found");
 }

@@ -70,6 +70,13 @@ void mute_on(conversation& client, const arguments& args)
     client.swallow();
 }
 
+void ignore(conversation& client, const arguments& args)
+{
+    for (;;) {
+        client.serve_until(args[0]);
+    }
+}
+
 void close_output_on(conversation& client, const arguments& args)
 {
     reach(client, args[0]);
@@ -139,9 +146,12 @@ void grandchild(conversation& client, const arguments&)
     with_grandchild(client, false);
 }
 
-void grandchild_session(conversation& client, const arguments&)
+void grandchild_session(conversation& client, const arguments& args)
 {
     with_grandchild(client, true);
+    if (!args.empty()) {
+        stubborn(client, args);
+    }
 }
 
 } // namespace
@@ -153,22 +163,24 @@ std::vector<mode> endings()
         {"exit-after", "CALLS [STATUS]", "exits when so many calls are answered", exit_after, 1},
         {"signal-on", "STAGE [SIGNAL]", "ends by the signal (a number) at the stage", signal_on, 1},
         {"exit-mid-answer", "STAGE", "exits in the middle of the line that answers",
-         exit_mid_answer, 1},
+            exit_mid_answer, 1},
         {"last-words", "STAGE", "prints colours and invalid UTF-8 to stderr and exits with 1",
-         last_words, 1},
+            last_words, 1},
         {"rmcp", "", "exits if the first request is neither initialize nor ping",
-         first_request_must_be_initialize, 0},
+            first_request_must_be_initialize, 0},
         {"mute-on", "STAGE", "reads on from the stage, says nothing more", mute_on, 1},
+        {"ignore", "METHOD", "never answers this method", ignore, 1},
         {"close-output-on", "STAGE", "closes stdout at the stage and lives on", close_output_on, 1},
         {"stop-reading-on", "STAGE", "answers the stage and reads nothing more", stop_reading_on,
-         1},
+            1},
         {"slow-start", "MILLISECONDS", "takes its time before it reads or says anything",
-         slow_start, 1},
+            slow_start, 1},
         {"stubborn", "", "ignores the end of its input and SIGTERM", stubborn, 0},
         {"grandchild", "", "starts a process that holds its pipes; calls answer with its pid",
-         grandchild, 0},
-        {"grandchild-session", "", "the same, in a session of its own and deaf to SIGTERM",
-         grandchild_session, 0},
+            grandchild, 0},
+        {"grandchild-session", "[stubborn]",
+            "the same, in a session of its own and deaf to SIGTERM; the server too if asked",
+            grandchild_session, 0},
     };
 }
 
