@@ -31,7 +31,7 @@ struct echo_fixture : process_fixture
         const auto result = finish(
             session->call_tool(std::move(tool), std::move(arguments)), where);
         BOOST_TEST_CONTEXT("line " << where.line())
-        BOOST_REQUIRE_MESSAGE(!result->failure, result->failure->what());
+        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
         return *result->value;
     }
 };

@@ -75,14 +75,14 @@ struct node_fixture : process_fixture
         const auto result = finish(
             session->call_tool(std::move(tool), std::move(arguments)), where);
         BOOST_TEST_CONTEXT("line " << where.line())
-        BOOST_REQUIRE_MESSAGE(!result->failure, result->failure->what());
+        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
         return *result->value;
     }
 
     std::set<std::string> tool_names(lease& session)
     {
         const auto listed = finish(session->list_tools());
-        BOOST_REQUIRE_MESSAGE(!listed->failure, listed->failure->what());
+        BOOST_REQUIRE_MESSAGE(!listed->failure, why(listed));
         std::set<std::string> names;
         for (const tool& t : *listed->value)
             names.insert(std::string(t.name()));
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(reports_progress_and_stops_when_cancelled)
         watched.on_progress = [&steps](const progress& p) { steps.push_back(p.value); };
         const auto done = finish(session->call_tool(
             "trigger-long-running-operation", std::move(arguments), std::move(watched)));
-        BOOST_REQUIRE_MESSAGE(!done->failure, done->failure->what());
+        BOOST_REQUIRE_MESSAGE(!done->failure, why(done));
         BOOST_TEST(steps == (std::vector<double>{1, 2, 3, 4}), boost::test_tools::per_element());
 
         json::object longer;
@@ -191,8 +191,8 @@ BOOST_AUTO_TEST_CASE(reads_the_directory_that_it_was_given_and_nothing_else)
     lease session = acquire();
     BOOST_TEST(tool_names(session).contains("read_text_file"));
     const std::string inside = (directory.path / "note.txt").string();
-    BOOST_TEST(
-        call(session, "read_text_file", object("path", inside)).text() == "written by the test");
+    BOOST_TEST(call(session, "read_text_file", object("path", json::string(inside))).text()
+        == "written by the test");
     BOOST_TEST(call(session, "read_text_file", object("path", "/etc/passwd")).is_error());
 }
 
