@@ -42,9 +42,9 @@ std::string modern_meta(std::string_view version)
 // Members of `_meta` that are ours to write.
 bool is_ours(std::string_view key, era in) noexcept
 {
-    return key == progress_key ||
-           (in == era::modern &&
-            (key == version_key || key == capabilities_key || key == client_key));
+    return key == progress_key
+        || (in == era::modern
+            && (key == version_key || key == capabilities_key || key == client_key));
 }
 
 } // namespace
@@ -60,12 +60,12 @@ envelope::envelope(mcp_pool::era of, std::string_view version)
 {}
 
 void envelope::params_with_meta(const json::object& params, const json::object& meta,
-                                std::optional<std::int64_t> progress_token)
+    std::optional<std::int64_t> progress_token)
 {
     const json::value* given = params.if_contains("_meta");
     const json::object* also = given ? given->if_object() : nullptr;
-    const bool has_meta =
-        !fixed_meta_.empty() || progress_token || !meta.empty() || (also && !also->empty());
+    const bool has_meta = !fixed_meta_.empty() || progress_token || !meta.empty()
+        || (also && !also->empty());
     if (!has_meta && params.empty())
         return;
 
@@ -109,7 +109,7 @@ void envelope::params_with_meta(const json::object& params, const json::object& 
 }
 
 std::string envelope::request(std::int64_t id, std::string_view method, const json::object& params,
-                              const json::object& meta, bool wants_progress)
+    const json::object& meta, bool wants_progress)
 {
     writer_.begin(fixed_meta_.size() + 256);
     writer_.begin_request(id, method);
@@ -179,16 +179,11 @@ std::string_view initialized_line() noexcept
 bool exists(std::string_view method, era in) noexcept
 {
     // Source: MCP 2026-07-28, changelog.
-    constexpr std::array<std::string_view, 8> legacy_only = {"ping",
-                                                             "logging/setLevel",
-                                                             "resources/subscribe",
-                                                             "resources/unsubscribe",
-                                                             "tasks/list",
-                                                             "tasks/result",
-                                                             "notifications/initialized",
-                                                             "notifications/roots/list_changed"};
-    constexpr std::array<std::string_view, 2> modern_only = {"server/discover",
-                                                             "subscriptions/listen"};
+    constexpr std::array<std::string_view, 8> legacy_only = {"ping", "logging/setLevel",
+        "resources/subscribe", "resources/unsubscribe", "tasks/list", "tasks/result",
+        "notifications/initialized", "notifications/roots/list_changed"};
+    constexpr std::array<std::string_view, 2> modern_only = {
+        "server/discover", "subscriptions/listen"};
     if (method == "initialize")
         return false;
     if (in == era::modern)
@@ -210,9 +205,9 @@ std::string fault_of_result(const json::value& result, era in)
     if (name && *name == "input_required")
         return "the server asks for input (resultType \"input_required\"), and there is no handler "
                "for it";
-    return "the result has the unknown resultType \"" +
-           (name ? rpc::escape_foreign(view(*name), max_foreign) : std::string("(no string)")) +
-           "\"";
+    return "the result has the unknown resultType \""
+        + (name ? rpc::escape_foreign(view(*name), max_foreign) : std::string("(no string)"))
+        + "\"";
 }
 
 std::string answer_to(const rpc::message& request, era in)

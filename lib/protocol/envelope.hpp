@@ -29,8 +29,7 @@ public:
     //
     // Source: MCP 2026-07-28, basic/index, "_meta"; basic/utilities/progress.
     [[nodiscard]] std::string request(std::int64_t id, std::string_view method,
-                                      const json::object& params, const json::object& meta,
-                                      bool wants_progress);
+        const json::object& params, const json::object& meta, bool wants_progress);
     [[nodiscard]] std::string notification(std::string_view method, const json::object& params);
     // notifications/cancelled. Source: MCP, basic/utilities/cancellation.
     [[nodiscard]] std::string cancelled(std::int64_t id, std::string_view reason);
@@ -42,7 +41,7 @@ public:
 
 private:
     void params_with_meta(const json::object& params, const json::object& meta,
-                          std::optional<std::int64_t> progress_token);
+        std::optional<std::int64_t> progress_token);
 
     mcp_pool::era era_;
     // Members that every request's `_meta` has in the modern era; empty in the legacy one.

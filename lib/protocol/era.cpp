@@ -22,8 +22,9 @@ std::string_view text_of(const json::value& v) noexcept
 const json::array* list_of(const json::value& from, std::string_view name) noexcept
 {
     const json::object* object = from.if_object();
-    const json::value* found =
-        object ? object->if_contains(json::string_view(name.data(), name.size())) : nullptr;
+    const json::value* found = object
+        ? object->if_contains(json::string_view(name.data(), name.size()))
+        : nullptr;
     return found ? found->if_array() : nullptr;
 }
 
@@ -82,10 +83,10 @@ bool is_modern(std::string_view version) noexcept
 bool is_supported(std::string_view version, era of) noexcept
 {
     if (of == era::modern)
-        return std::find(modern_versions.begin(), modern_versions.end(), version) !=
-               modern_versions.end();
-    return std::find(legacy_versions.begin(), legacy_versions.end(), version) !=
-           legacy_versions.end();
+        return std::find(modern_versions.begin(), modern_versions.end(), version)
+            != modern_versions.end();
+    return std::find(legacy_versions.begin(), legacy_versions.end(), version)
+        != legacy_versions.end();
 }
 
 bool is_modern_refusal(const rpc_error& error) noexcept
@@ -93,9 +94,9 @@ bool is_modern_refusal(const rpc_error& error) noexcept
     if (error.code != unsupported_protocol_version)
         return false;
     const json::array* supported = list_of(error.data, "supported");
-    return supported && !supported->empty() &&
-           std::all_of(supported->begin(), supported->end(),
-                       [](const json::value& v) { return v.is_string(); });
+    return supported && !supported->empty()
+        && std::all_of(supported->begin(), supported->end(),
+            [](const json::value& v) { return v.is_string(); });
 }
 
 era_verdict judge_modern_refusal(const rpc_error& error)

@@ -10,8 +10,7 @@ namespace mcp_pool::protocol {
 
 struct era_verdict
 {
-    enum class kind
-    {
+    enum class kind {
         // Modern; `version` is the one to use. The answer was a DiscoverResult.
         modern,
         // Modern, but the request was refused; `version` is worth one more try, even if it is the

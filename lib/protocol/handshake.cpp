@@ -27,8 +27,8 @@ std::string discover_id(unsigned number)
 // "error -32602 (text)".
 std::string describe(const rpc_error& error)
 {
-    return "error " + std::to_string(error.code) + " (" +
-           rpc::escape_foreign(error.message, max_foreign) + ")";
+    return "error " + std::to_string(error.code) + " ("
+        + rpc::escape_foreign(error.message, max_foreign) + ")";
 }
 
 json::object* object_member(json::object& from, std::string_view name) noexcept
@@ -59,9 +59,8 @@ void take_common(json::object& result, server_facts& facts)
 handshake::handshake(handshake_settings settings)
     : settings_(std::move(settings))
 {
-    legacy_at_once_ =
-        settings_.choice == era_choice::legacy ||
-        (settings_.choice == era_choice::auto_detect && settings_.learnt == era::legacy);
+    legacy_at_once_ = settings_.choice == era_choice::legacy
+        || (settings_.choice == era_choice::auto_detect && settings_.learnt == era::legacy);
 }
 
 handshake handshake::after_exit(const handshake_settings& settings)
@@ -89,9 +88,9 @@ std::string_view handshake::stage() const noexcept
 
 era handshake::assumed_era() const noexcept
 {
-    const bool modern = state_ == state::confirming ||
-                        (state_ == state::over && facts_.era == era::modern) ||
-                        settings_.choice == era_choice::modern;
+    const bool modern = state_ == state::confirming
+        || (state_ == state::over && facts_.era == era::modern)
+        || settings_.choice == era_choice::modern;
     return modern ? era::modern : era::legacy;
 }
 
@@ -115,7 +114,7 @@ void handshake::first_output(time_point now)
     // The clock starts when there is somebody to answer: a cold `npx` downloads for a minute first.
     // Enough of the start is left for `initialize`.
     fall_back_at_ = std::min(detail::saturating_add(now, settings_.era_timeout),
-                             detail::saturating_add(started_at_, settings_.start_timeout / 4 * 3));
+        detail::saturating_add(started_at_, settings_.start_timeout / 4 * 3));
 }
 
 handshake::step handshake::tick(time_point now)
@@ -130,8 +129,8 @@ handshake::step handshake::end_of_output()
 {
     // `rmcp` before 3.0 exits on any first request but `initialize` and `ping`. No verdict on a
     // server that is known to be modern: there it is a crash.
-    if (state_ == state::discovering && settings_.choice == era_choice::auto_detect &&
-        settings_.learnt != era::modern) {
+    if (state_ == state::discovering && settings_.choice == era_choice::auto_detect
+        && settings_.learnt != era::modern) {
         state_ = state::over;
         fall_back_at_ = time_point::max();
         step s;
@@ -172,26 +171,24 @@ handshake::step handshake::on_discover_answer(rpc::message&& m)
         return become_modern(verdict, std::move(m.content));
     case era_verdict::kind::modern_retry:
         if (state_ == state::confirming || discovers_ >= max_discovers)
-            return fail(errc::unsupported_version, "it refuses protocol version " +
-                                                       verdict.version +
-                                                       ", which it says it supports");
+            return fail(errc::unsupported_version,
+                "it refuses protocol version " + verdict.version + ", which it says it supports");
         return discover(verdict.version, state::confirming);
     case era_verdict::kind::no_common_version:
         return fail(errc::unsupported_version,
-                    "it speaks only protocol versions " + verdict.offered +
-                        ", none of which we know",
-                    true);
+            "it speaks only protocol versions " + verdict.offered + ", none of which we know",
+            true);
     case era_verdict::kind::legacy:
         break;
     }
     const std::string what = m.type == rpc::message::kind::error
-                                 ? describe(m.error)
-                                 : "a result without modern versions";
+        ? describe(m.error)
+        : "a result without modern versions";
     if (settings_.choice == era_choice::modern)
         return fail(errc::unsupported_version,
-                    "it answered server/discover with " + what +
-                        ", so it is of the legacy era; set `era` to auto or legacy",
-                    true);
+            "it answered server/discover with " + what
+                + ", so it is of the legacy era; set `era` to auto or legacy",
+            true);
     if (state_ == state::confirming)
         return fail(errc::start_failed, "it answered the second server/discover with " + what);
     return initialize();
@@ -205,11 +202,11 @@ handshake::step handshake::on_initialize_answer(rpc::message&& m)
             const era_verdict verdict = judge_modern_refusal(m.error);
             if (settings_.choice == era_choice::legacy)
                 return fail(errc::unsupported_version,
-                            "it speaks only the modern era; set `era` to auto or modern", true);
+                    "it speaks only the modern era; set `era` to auto or modern", true);
             if (verdict.type == era_verdict::kind::modern_retry && discovers_ < max_discovers)
                 return discover(verdict.version, state::confirming);
             return fail(errc::unsupported_version,
-                        "it answered initialize with " + describe(m.error), true);
+                "it answered initialize with " + describe(m.error), true);
         }
         return fail(errc::start_failed, "it answered initialize with " + describe(m.error));
     }
@@ -219,9 +216,9 @@ handshake::step handshake::on_initialize_answer(rpc::message&& m)
     std::string version = string_member(*result, "protocolVersion");
     if (!is_supported(version, era::legacy))
         return fail(errc::unsupported_version,
-                    "it answered initialize with protocol version \"" +
-                        rpc::escape_foreign(version, max_foreign) + "\", which we do not know",
-                    true);
+            "it answered initialize with protocol version \""
+                + rpc::escape_foreign(version, max_foreign) + "\", which we do not know",
+            true);
     state_ = state::over;
     take_common(*result, facts_);
     facts_.era = era::legacy;

@@ -61,8 +61,7 @@ struct handshake_failure
 class handshake
 {
 public:
-    enum class outcome
-    {
+    enum class outcome {
         // Wait for further input.
         pending,
         // Initialised: take_facts().
@@ -106,8 +105,7 @@ public:
     [[nodiscard]] server_facts take_facts() noexcept { return std::move(facts_); }
 
 private:
-    enum class state
-    {
+    enum class state {
         // The process is not there yet.
         starting,
         // `server/discover` is unanswered.

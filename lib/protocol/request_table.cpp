@@ -10,8 +10,7 @@ namespace {
 template <class Entries>
 auto place_of(Entries& entries, std::int64_t id) noexcept
 {
-    return std::lower_bound(
-        entries.begin(), entries.end(), id,
+    return std::lower_bound(entries.begin(), entries.end(), id,
         [](const auto& entry, std::int64_t wanted) { return entry.id < wanted; });
 }
 
@@ -81,7 +80,7 @@ std::size_t request_table::settle() noexcept
 void request_table::expired(time_point now, std::vector<pending_request>& into) const
 {
     std::copy_if(pending_.begin(), pending_.end(), std::back_inserter(into),
-                 [now](const pending_request& r) { return r.due() <= now; });
+        [now](const pending_request& r) { return r.due() <= now; });
 }
 
 time_point request_table::next_deadline() const noexcept

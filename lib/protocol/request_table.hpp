@@ -32,8 +32,7 @@ struct pending_request
 };
 
 // What became of an answer.
-enum class answer_match
-{
+enum class answer_match {
     // A request waited for it.
     pending,
     // The request was given up; its answer is late.

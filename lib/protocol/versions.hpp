@@ -9,8 +9,8 @@
 namespace mcp_pool::protocol {
 
 // Source: MCP 2026-07-28, basic/versioning.
-inline constexpr std::array<std::string_view, 4> legacy_versions = {"2025-11-25", "2025-06-18",
-                                                                    "2025-03-26", "2024-11-05"};
+inline constexpr std::array<std::string_view, 4> legacy_versions = {
+    "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
 inline constexpr std::array<std::string_view, 1> modern_versions = {"2026-07-28"};
 
 // What `initialize` and `server/discover` ask for.

@@ -19,8 +19,7 @@ namespace mcp_pool::rpc {
 // One JSON-RPC message. Which members are set depends on its kind.
 struct message
 {
-    enum class kind
-    {
+    enum class kind {
         // id, method, params.
         request,
         // method, params.

@@ -11,35 +11,22 @@ namespace mcp_pool::detail {
 
 namespace {
 
-// How long a failure waits for the exit status, which makes its message worth reading.
-constexpr duration exit_status_grace = std::chrono::milliseconds(50);
-
 // A timer that is later than this fired in a process that stood still.
 constexpr duration stall = std::chrono::milliseconds(250);
-
-constexpr std::string_view acquire_again = "acquire a new lease";
-
-time_point in(duration d)
-{
-    return d > duration::zero() ? saturating_add(std::chrono::steady_clock::now(), d)
-                                : time_point::max();
-}
 
 } // namespace
 
 std::shared_ptr<connection> connection::make(asio::any_io_executor pool_executor,
-                                             std::shared_ptr<server_state> server,
-                                             std::shared_ptr<session_state> state,
-                                             std::weak_ptr<connection_events> events)
+    std::shared_ptr<server_state> server, std::shared_ptr<session_state> state,
+    std::weak_ptr<connection_events> events)
 {
-    return std::make_shared<connection_driver>(std::move(pool_executor), std::move(server),
-                                               std::move(state), std::move(events));
+    return std::make_shared<connection_driver>(
+        std::move(pool_executor), std::move(server), std::move(state), std::move(events));
 }
 
 connection_driver::connection_driver(asio::any_io_executor pool_executor,
-                                     std::shared_ptr<server_state> server,
-                                     std::shared_ptr<session_state> state,
-                                     std::weak_ptr<connection_events> events)
+    std::shared_ptr<server_state> server, std::shared_ptr<session_state> state,
+    std::weak_ptr<connection_events> events)
     : pool_executor_(std::move(pool_executor))
     , strand_(asio::make_strand(pool_executor_))
     , server_(std::move(server))
@@ -69,8 +56,8 @@ void connection_driver::start()
         c.settings_.choice = c.server_->config.era;
         c.settings_.learnt = c.server_->known_era(clock::now());
         c.settings_.era_timeout = options.era_timeout;
-        c.settings_.start_timeout =
-            options.start_timeout > duration::zero() ? options.start_timeout : duration::max();
+        c.settings_.start_timeout = options.start_timeout > duration::zero() ? options.start_timeout
+                                                                             : duration::max();
         c.handshake_.emplace(c.settings_);
         c.open_transport();
     });
@@ -104,8 +91,8 @@ void connection_driver::on_start_failed(transport::start_failure why)
         failure.permanent = why.permanent;
         circumstances here;
         here.server = server_->config.name;
-        failure.details = describe_start(here, why.message, garbage_,
-                                         why.permanent ? std::string() : transport_->start_hints());
+        failure.details = describe_start(
+            here, why.message, garbage_, why.permanent ? std::string() : transport_->start_hints());
         failure.details.last_start_error = failure.details.message;
         if (const auto pool = events_.lock())
             pool->on_failed(*state_, std::move(failure));
@@ -174,7 +161,7 @@ void connection_driver::begin_respawn()
         return;
     }
     transport_->stop(transport::stop_step::close_input);
-    grace_until_ = in(server_->options.stop_grace);
+    grace_until_ = after(clock::now(), server_->options.stop_grace);
     wake_at(grace_until_);
 }
 
@@ -225,9 +212,9 @@ void connection_driver::on_write_failed(error_code code)
 void connection_driver::on_oversized_line(std::size_t bytes_so_far)
 {
     const auto keep = self();
-    const std::string what = "the server sent a message of more than " +
-                             std::to_string(server_->options.max_message_bytes) + " bytes (" +
-                             std::to_string(bytes_so_far) + " so far)";
+    const std::string what = "the server sent a message of more than "
+        + std::to_string(server_->options.max_message_bytes) + " bytes ("
+        + std::to_string(bytes_so_far) + " so far)";
     if (phase_ == phase::starting)
         report_failed_start(errc::start_failed, what, false);
     else if (phase_ == phase::ready)
@@ -258,165 +245,6 @@ void connection_driver::on_ended(transport::end_report report)
         post([](connection_driver& c) { c.announce_end(); });
 }
 
-void connection_driver::announce_end()
-{
-    if (phase_ == phase::ended || !transport_ended_)
-        return;
-    if (phase_ == phase::failing)
-        report_failed_start(failure_code_, failure_, failure_permanent_);
-    if (phase_ == phase::dying)
-        fail_unanswered(failure_code_, failure_, acquire_again);
-    phase_ = phase::ended;
-    if (undelivered_.empty()) {
-        timer_.cancel();
-        armed_at_ = time_point::max();
-    }
-    if (const auto pool = events_.lock())
-        pool->on_ended(*state_, end_);
-}
-
-void connection_driver::expire_start()
-{
-    post([](connection_driver& c) {
-        if (c.phase_ == phase::respawning || c.phase_ == phase::starting)
-            c.report_failed_start(
-                errc::start_failed,
-                "it did not become ready within " + text_of(c.server_->options.start_timeout) +
-                    ": " +
-                    (c.phase_ == phase::starting
-                         ? std::string(c.handshake_->stage())
-                         : "waiting for the end of the process that did not survive "
-                           "server/discover"),
-                false);
-        else if (c.phase_ == phase::failing)
-            c.report_failed_start(c.failure_code_, c.failure_, c.failure_permanent_);
-    });
-}
-
-void connection_driver::fail_start_soon(errc code, std::string what, bool permanent)
-{
-    phase_ = phase::failing;
-    failure_code_ = code;
-    failure_ = std::move(what);
-    failure_permanent_ = permanent;
-    grace_until_ = in(exit_status_grace);
-    wake_at(grace_until_);
-}
-
-void connection_driver::report_failed_start(errc code, std::string_view what, bool permanent)
-{
-    phase_ = phase::over;
-    grace_until_ = time_point::max();
-    write_deadline_ = time_point::max();
-    // Whatever was believed about the server did not help.
-    server_->forget_era();
-    failed_start failure;
-    failure.code = make_error_code(code);
-    failure.permanent = permanent;
-    failure.details = describe_start(known(), what, garbage_, transport_->start_hints());
-    failure.details.last_start_error = failure.details.message;
-    handshake_.reset();
-    if (const auto pool = events_.lock())
-        pool->on_failed(*state_, std::move(failure));
-}
-
-void connection_driver::begin_dying(std::string what)
-{
-    phase_ = phase::dying;
-    failure_code_ = errc::session_closed;
-    failure_ = std::move(what);
-    grace_until_ = in(exit_status_grace);
-    wake_at(grace_until_);
-    if (const auto pool = events_.lock())
-        pool->on_broken(*state_, broken_cause::died, explain(failure_));
-}
-
-void connection_driver::break_session(errc code, std::string what, std::string_view remedy)
-{
-    phase_ = phase::over;
-    write_deadline_ = time_point::max();
-    // The pool first: whoever is told of the failure must not get this session again.
-    if (const auto pool = events_.lock())
-        pool->on_broken(*state_, broken_cause::protocol, explain(what, remedy));
-    failure_ = std::move(what);
-    fail_unanswered(code, failure_, remedy);
-}
-
-void connection_driver::stop(transport::stop_step step, std::string why)
-{
-    post([step, why = std::move(why)](connection_driver& c) { c.do_stop(step, why); });
-}
-
-void connection_driver::do_stop(transport::stop_step step, const std::string& why)
-{
-    take_inbox();
-    if (phase_ == phase::ended)
-        return;
-    if (phase_ == phase::created)
-        transport_ended_ = true;
-    // What dies waits for the exit status that it is about to learn.
-    if (phase_ != phase::dying) {
-        phase_ = phase::over;
-        grace_until_ = time_point::max();
-        write_deadline_ = time_point::max();
-        if (failure_.empty())
-            failure_ = "the session was ended: " + why;
-        fail_unanswered(errc::session_closed, failure_, acquire_again);
-    }
-    if (transport_ended_)
-        announce_end();
-    else
-        transport_->stop(step);
-}
-
-circumstances connection_driver::known() const
-{
-    circumstances here;
-    here.server = server_->config.name;
-    if (transport_ended_)
-        here.exit_status = end_.status;
-    if (transport_)
-        here.stderr_tail = transport_->stderr_tail();
-    return here;
-}
-
-std::shared_ptr<const diagnostics> connection_driver::explain(std::string_view what,
-                                                              std::string_view remedy) const
-{
-    return std::make_shared<const diagnostics>(describe(known(), what, remedy));
-}
-
-void connection_driver::fail_unanswered(errc code, std::string_view what, std::string_view remedy)
-{
-    if (phase_ == phase::dying) {
-        phase_ = phase::over;
-        grace_until_ = time_point::max();
-    }
-    reset_probe_.reset();
-    health_probe_.reset();
-    uncount(table_.settle());
-    if (!table_.empty()) {
-        const auto details =
-            explain(std::string(what) +
-                        (code == errc::session_closed
-                             ? " while the request was under way, so that it may have been executed"
-                             : ""),
-                    remedy);
-        for (const protocol::pending_request& request : table_.take_all()) {
-            uncount();
-            finish(request.op, make_error_code(code), nullptr, details);
-        }
-    }
-    if (!queue_.empty()) {
-        const auto details = explain(
-            std::string(what) + " before the request was sent; repeating it is safe", remedy);
-        while (request_op* op = queue_.pop_front()) {
-            uncount();
-            finish(op, make_error_code(errc::not_sent), nullptr, details);
-        }
-    }
-}
-
 void connection_driver::wake_at(time_point when)
 {
     // A timer that fires too early costs one wake-up in a while; setting it anew for every request
@@ -435,7 +263,7 @@ void connection_driver::wake_at(time_point when)
 time_point connection_driver::next_deadline() const noexcept
 {
     time_point next = std::min({grace_until_, write_deadline_, deliver_again_at_,
-                                queue_.next_deadline(), table_.next_deadline()});
+        queue_.next_deadline(), table_.next_deadline()});
     if (phase_ == phase::starting)
         next = std::min(next, handshake_->deadline());
     return next;
@@ -467,8 +295,8 @@ void connection_driver::on_timer()
     }
     if (now >= write_deadline_) {
         write_deadline_ = time_point::max();
-        const std::string what = "the server does not read its input: nothing was taken within " +
-                                 text_of(server_->options.write_timeout);
+        const std::string what = "the server does not read its input: nothing was taken within "
+            + text_of(server_->options.write_timeout);
         if (phase_ == phase::starting)
             report_failed_start(errc::start_failed, what, false);
         else if (phase_ == phase::ready)

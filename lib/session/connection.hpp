@@ -15,8 +15,7 @@
 namespace mcp_pool::detail {
 
 // Why a session is no good any more.
-enum class broken_cause
-{
+enum class broken_cause {
     // The process exited or closed its output.
     died,
     // It broke the protocol, sent an oversized message or stopped reading.
@@ -49,7 +48,7 @@ public:
     // after on_ready(). `details` says what happened, without the exit status if it is not known
     // yet.
     virtual void on_broken(session_state& state, broken_cause cause,
-                           std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
+        std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     // The answers to reset() and probe(). None comes for a peer that stays mute: deadlines are the
     // pool's.
     virtual void on_reset_done(session_state& state) = 0;
@@ -73,9 +72,8 @@ class connection : public std::enable_shared_from_this<connection>
 public:
     // `state` gets to know this connection by set_io(), done by the caller.
     static std::shared_ptr<connection> make(asio::any_io_executor pool_executor,
-                                            std::shared_ptr<server_state> server,
-                                            std::shared_ptr<session_state> state,
-                                            std::weak_ptr<connection_events> events);
+        std::shared_ptr<server_state> server, std::shared_ptr<session_state> state,
+        std::weak_ptr<connection_events> events);
 
     virtual ~connection() = default;
 

@@ -24,8 +24,7 @@ class connection_driver final : public connection, private transport::transport_
 {
 public:
     connection_driver(asio::any_io_executor pool_executor, std::shared_ptr<server_state> server,
-                      std::shared_ptr<session_state> state,
-                      std::weak_ptr<connection_events> events);
+        std::shared_ptr<session_state> state, std::weak_ptr<connection_events> events);
     ~connection_driver() override;
 
     void start() override;
@@ -40,8 +39,13 @@ public:
 private:
     using clock = std::chrono::steady_clock;
 
-    enum class phase
+    // 0 means no limit.
+    static time_point after(time_point now, duration d) noexcept
     {
+        return d > duration::zero() ? saturating_add(now, d) : time_point::max();
+    }
+
+    enum class phase {
         // Not started.
         created,
         // There is a transport, and the handshake runs.
@@ -81,12 +85,17 @@ private:
     void on_write_failed(error_code code) override;
     void on_ended(transport::end_report report) override;
 
-    // Life: connection.cpp.
+    // Life and time: connection.cpp.
     void open_transport();
     void act_on(protocol::handshake::step step);
     void become_ready();
     void begin_respawn();
     void finish_respawn();
+    void wake_at(time_point when);
+    void on_timer();
+    [[nodiscard]] time_point next_deadline() const noexcept;
+
+    // Failures and the end: connection_end.cpp.
     void fail_start_soon(errc code, std::string what, bool permanent);
     void report_failed_start(errc code, std::string_view what, bool permanent);
     void begin_dying(std::string what);
@@ -95,13 +104,8 @@ private:
     void announce_end();
     void fail_unanswered(errc code, std::string_view what, std::string_view remedy);
     [[nodiscard]] circumstances known() const;
-    [[nodiscard]] std::shared_ptr<const diagnostics> explain(std::string_view what,
-                                                             std::string_view remedy = {}) const;
-
-    // Time: connection.cpp.
-    void wake_at(time_point when);
-    void on_timer();
-    [[nodiscard]] time_point next_deadline() const noexcept;
+    [[nodiscard]] std::shared_ptr<const diagnostics> explain(
+        std::string_view what, std::string_view remedy = {}) const;
 
     // Requests: connection_requests.cpp.
     void on_message(rpc::message&& m);
@@ -116,13 +120,17 @@ private:
     void send(std::string line);
     void note_buffered(std::size_t left);
     [[nodiscard]] bool congested() const noexcept;
+
+    // Requests without an answer: connection_giving_up.cpp.
+    [[nodiscard]] duration timeout_of(const request_op& op) const;
+    static std::string name_of(const request_op& op);
     void give_up(std::int64_t id, error_code code, std::string_view reason,
-                 std::shared_ptr<const diagnostics> details);
+        std::shared_ptr<const diagnostics> details);
     void expire_requests(time_point now);
     void do_reset();
     void do_probe();
     void finish(request_op* op, error_code code, json::value&& result,
-                std::shared_ptr<const diagnostics> details) noexcept;
+        std::shared_ptr<const diagnostics> details) noexcept;
     // Undoes the counting of a request that was accepted, before its handler can see the outcome.
     void uncount(std::size_t requests = 1) noexcept;
     void deliver_again();

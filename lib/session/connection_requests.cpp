@@ -8,29 +8,7 @@ namespace mcp_pool::detail {
 
 namespace {
 
-constexpr duration delivery_retry = std::chrono::milliseconds(10);
-constexpr std::size_t max_method = 100;
 constexpr std::size_t max_peer_text = 500;
-
-duration timeout_of(const request_op& op, const pool_options& options)
-{
-    return op.request.options.timeout.value_or(options.call_timeout);
-}
-
-duration idle_timeout_of(const request_op& op)
-{
-    return op.request.options.idle_timeout.value_or(duration::zero());
-}
-
-time_point after(time_point now, duration d)
-{
-    return d > duration::zero() ? saturating_add(now, d) : time_point::max();
-}
-
-std::string name_of(const request_op& op)
-{
-    return rpc::escape_foreign(op.request.method, max_method);
-}
 
 double number(const json::object& from, std::string_view name, bool& present) noexcept
 {
@@ -99,18 +77,18 @@ void connection_driver::accept(request_op* op, time_point now)
 {
     if (op->generation == 0) {
         finish(op, make_error_code(errc::lease_released), nullptr,
-               explain("the lease through which " + name_of(*op) + " was started has ended",
-                       "acquire a new one"));
+            explain("the lease through which " + name_of(*op) + " was started has ended",
+                "acquire a new one"));
     } else if (!state_->leased(op->generation)) {
         uncount();
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
     } else if (phase_ != phase::ready && phase_ != phase::dying) {
         uncount();
         finish(op, make_error_code(errc::not_sent), nullptr,
-               explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
-                       "acquire a new lease"));
+            explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
+                acquire_again));
     } else {
-        op->deadline = after(now, timeout_of(*op, server_->options));
+        op->deadline = after(now, timeout_of(*op));
         queue_.push_back(op);
         wake_at(op->deadline);
     }
@@ -121,8 +99,8 @@ bool connection_driver::congested() const noexcept
     // A connection that has nothing in the queue may always hand over one message: otherwise one
     // peer that does not read could silence all the others for ever.
     const std::size_t limit = server_->options.max_buffered_bytes;
-    return buffered_ > 0 && limit > 0 &&
-           server_->buffered_bytes.load(std::memory_order_relaxed) > limit;
+    return buffered_ > 0 && limit > 0
+        && server_->buffered_bytes.load(std::memory_order_relaxed) > limit;
 }
 
 void connection_driver::pump()
@@ -143,22 +121,22 @@ void connection_driver::write(request_op* op)
     };
     if (!protocol::exists(what.method, envelope_->speaks())) {
         refuse(errc::method_not_supported,
-               name_of(*op) + " is no request for a session of the " +
-                   std::string(to_string(envelope_->speaks())) + " era",
-               {});
+            name_of(*op) + " is no request for a session of the "
+                + std::string(to_string(envelope_->speaks())) + " era",
+            {});
         return;
     }
-    const duration idle = idle_timeout_of(*op);
+    const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
     const bool wants_progress = what.options.on_progress || idle > duration::zero();
-    std::string line = what.notification ? envelope_->notification(what.method, what.params)
-                                         : envelope_->request(op->id, what.method, what.params,
-                                                              what.options.meta, wants_progress);
+    std::string line = what.notification
+        ? envelope_->notification(what.method, what.params)
+        : envelope_->request(op->id, what.method, what.params, what.options.meta, wants_progress);
     if (line.size() > server_->options.max_message_bytes) {
         refuse(errc::message_too_large,
-               name_of(*op) + " would be a message of " + std::to_string(line.size()) +
-                   " bytes, more than max_message_bytes (" +
-                   std::to_string(server_->options.max_message_bytes) + "); it was not sent",
-               "raise max_message_bytes or send less");
+            name_of(*op) + " would be a message of " + std::to_string(line.size())
+                + " bytes, more than max_message_bytes ("
+                + std::to_string(server_->options.max_message_bytes) + "); it was not sent",
+            "raise max_message_bytes or send less");
         return;
     }
     if (what.notification) {
@@ -213,8 +191,8 @@ void connection_driver::on_write_progress(std::size_t left)
 void connection_driver::on_line(std::string_view line)
 {
     const auto keep = self();
-    const std::size_t messages =
-        reader_.read(line, [this](rpc::message&& m) { on_message(std::move(m)); });
+    const std::size_t messages = reader_.read(
+        line, [this](rpc::message&& m) { on_message(std::move(m)); });
     if (messages == 0) {
         server_->garbage_lines.fetch_add(1, std::memory_order_relaxed);
         garbage_.add(line);
@@ -261,8 +239,7 @@ void connection_driver::answer_server(const rpc::message& m)
     // Answers do not wait in our queue, so a peer that asks and does not read must be bounded here.
     if (buffered_ + line.size() > server_->options.max_message_bytes && phase_ == phase::ready) {
         break_session(errc::session_closed,
-                      "the server sends requests and does not read the answers",
-                      "acquire a new lease");
+            "the server sends requests and does not read the answers", acquire_again);
         return;
     }
     send(std::move(line));
@@ -324,153 +301,21 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     if (m.type == rpc::message::kind::error) {
         circumstances here;
         here.server = server_->config.name;
-        diagnostics details = describe(
-            here, name_of(*op) + " was answered with error " + std::to_string(m.error.code) + ": " +
-                      rpc::escape_foreign(m.error.message, max_peer_text));
+        diagnostics details = describe(here,
+            name_of(*op) + " was answered with error " + std::to_string(m.error.code) + ": "
+                + rpc::escape_foreign(m.error.message, max_peer_text));
         const int code = m.error.code;
         details.rpc = std::move(m.error);
         finish(op, error_code(code, rpc_category()), nullptr,
-               std::make_shared<const diagnostics>(std::move(details)));
+            std::make_shared<const diagnostics>(std::move(details)));
         return;
     }
     const std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
-               explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
+            explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
     else
         finish(op, {}, std::move(m.content), nullptr);
-}
-
-void connection_driver::cancel(std::int64_t id)
-{
-    post([id](connection_driver& c) {
-        c.take_inbox();
-        c.give_up(id, asio::error::operation_aborted, "the caller cancelled the request", nullptr);
-    });
-}
-
-void connection_driver::give_up(std::int64_t id, error_code code, std::string_view reason,
-                                std::shared_ptr<const diagnostics> details)
-{
-    if (protocol::pending_request* const pending = table_.find(id)) {
-        request_op* const op = pending->op;
-        // Counts as unanswered until the answer comes after all, or a reset has made sure of the
-        // peer.
-        uncount(table_.bury(id));
-        if (phase_ == phase::ready)
-            send(envelope_->cancelled(id, reason));
-        finish(op, code, nullptr, std::move(details));
-        pump();
-        return;
-    }
-    request_queue found = queue_.extract([id](const request_op& op) { return op.id == id; });
-    while (request_op* op = found.pop_front()) {
-        uncount();
-        finish(op, code, nullptr, details);
-    }
-}
-
-void connection_driver::expire_requests(time_point now)
-{
-    expired_.clear();
-    table_.expired(now, expired_);
-    for (const protocol::pending_request& request : expired_) {
-        if (!table_.find(request.id))
-            continue;
-        const bool idle = request.deadline > now;
-        const duration limit = idle ? request.idle : timeout_of(*request.op, server_->options);
-        give_up(
-            request.id, make_error_code(errc::call_timeout), "the request timed out",
-            explain(name_of(*request.op) +
-                        (idle ? " brought neither an answer nor progress for "
-                              : " got no answer within ") +
-                        text_of(limit) + "; it was cancelled at the server",
-                    idle ? "raise idle_timeout" : "raise the timeout of the call or call_timeout"));
-    }
-    request_queue late = queue_.extract([now](const request_op& op) { return op.deadline <= now; });
-    while (request_op* op = late.pop_front()) {
-        uncount();
-        finish(op, make_error_code(errc::call_timeout), nullptr,
-               explain(name_of(*op) + " waited for " + text_of(timeout_of(*op, server_->options)) +
-                           " behind other requests of the session; it was not sent",
-                       "raise the timeout of the call or max_requests_in_flight"));
-    }
-}
-
-void connection_driver::reset()
-{
-    post([](connection_driver& c) { c.do_reset(); });
-}
-
-void connection_driver::do_reset()
-{
-    take_inbox();
-    if (phase_ != phase::ready)
-        return;
-    const auto ended = [this](const request_op& op) { return !state_->leased(op.generation); };
-    request_queue unsent = queue_.extract(ended);
-    while (request_op* op = unsent.pop_front()) {
-        uncount();
-        finish(op, asio::error::operation_aborted, nullptr, nullptr);
-    }
-    expired_.clear();
-    for (const protocol::pending_request& request : table_.pending())
-        if (ended(*request.op))
-            expired_.push_back(request);
-    for (const protocol::pending_request& request : expired_)
-        give_up(request.id, asio::error::operation_aborted, "the lease has ended", nullptr);
-    if (phase_ != phase::ready)
-        return;
-    if (table_.unsettled() == 0) {
-        if (const auto pool = events_.lock())
-            pool->on_reset_done(*state_);
-        return;
-    }
-    // A server may stop working on a cancelled request and never answer it: any answer to a probe
-    // says that it is past that.
-    reset_probe_ = state_->next_request_id();
-    send(envelope_->probe(*reset_probe_));
-}
-
-void connection_driver::probe()
-{
-    post([](connection_driver& c) { c.do_probe(); });
-}
-
-void connection_driver::do_probe()
-{
-    if (phase_ != phase::ready)
-        return;
-    health_probe_ = state_->next_request_id();
-    send(envelope_->probe(*health_probe_));
-}
-
-void connection_driver::uncount(std::size_t requests) noexcept
-{
-    if (requests > 0)
-        state_->unanswered.fetch_sub(static_cast<std::uint32_t>(requests));
-}
-
-void connection_driver::finish(request_op* op, error_code code, json::value&& result,
-                               std::shared_ptr<const diagnostics> details) noexcept
-{
-    if (op->complete(code, std::move(result), std::move(details)))
-        return;
-    // No memory for the post. Tried again at the next event.
-    undelivered_.push_back(op);
-    deliver_again_at_ = clock::now() + delivery_retry;
-}
-
-void connection_driver::deliver_again()
-{
-    if (undelivered_.empty())
-        return;
-    request_queue retry(std::move(undelivered_));
-    while (request_op* op = retry.pop_front())
-        if (!op->deliver())
-            undelivered_.push_back(op);
-    deliver_again_at_ = undelivered_.empty() ? time_point::max() : clock::now() + delivery_retry;
-    wake_at(deliver_again_at_);
 }
 
 } // namespace mcp_pool::detail

@@ -56,8 +56,8 @@ std::string text_of(duration d)
     if (ms < 1000)
         std::snprintf(text, sizeof text, "%.3g ms", ms);
     else
-        std::snprintf(text, sizeof text, "%.15g s",
-                      static_cast<double>(static_cast<long long>(ms)) / 1000);
+        std::snprintf(
+            text, sizeof text, "%.15g s", static_cast<double>(static_cast<long long>(ms)) / 1000);
     return text;
 }
 
@@ -92,7 +92,7 @@ diagnostics describe(const circumstances& known, std::string_view what, std::str
 }
 
 diagnostics describe_start(const circumstances& known, std::string_view what,
-                           const garbage_log& garbage, std::string_view hints)
+    const garbage_log& garbage, std::string_view hints)
 {
     std::string message = begin(known);
     message += "the session could not be started: ";

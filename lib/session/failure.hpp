@@ -12,6 +12,9 @@
 
 namespace mcp_pool::detail {
 
+// The remedy where only the session is lost.
+inline constexpr std::string_view acquire_again = "acquire a new lease";
+
 // "60 s", "250 ms", "1.5 s".
 std::string text_of(duration d);
 
@@ -38,12 +41,12 @@ struct circumstances
 };
 
 // "server 'name': what", with exit status, the end of stderr and `remedy`.
-diagnostics describe(const circumstances& known, std::string_view what,
-                     std::string_view remedy = {});
+diagnostics describe(
+    const circumstances& known, std::string_view what, std::string_view remedy = {});
 
 // The same for a failed start, with the garbage on stdout and what the transport knows about the
 // environment.
 diagnostics describe_start(const circumstances& known, std::string_view what,
-                           const garbage_log& garbage, std::string_view hints);
+    const garbage_log& garbage, std::string_view hints);
 
 } // namespace mcp_pool::detail

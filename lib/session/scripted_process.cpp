@@ -91,8 +91,7 @@ reply echo(const json::object& params)
 } // namespace
 
 scripted_process::scripted_process(std::shared_ptr<scripted_state> server,
-                                   transport::connection_strand strand,
-                                   transport::transport_events& events)
+    transport::connection_strand strand, transport::transport_events& events)
     : server_(std::move(server))
     , strand_(std::move(strand))
     , events_(&events)
@@ -171,8 +170,8 @@ void scripted_process::stop(transport::stop_step step)
     bool ignores = false;
     {
         const std::lock_guard lock(server_->mutex);
-        ignores = (step == transport::stop_step::close_input && server_->ignores_close_input) ||
-                  (step == transport::stop_step::terminate && server_->ignores_terminate);
+        ignores = (step == transport::stop_step::close_input && server_->ignores_close_input)
+            || (step == transport::stop_step::terminate && server_->ignores_terminate);
     }
     if (ignores)
         return;
@@ -294,8 +293,8 @@ reply scripted_process::usual_reply(const call& c)
     const personality manner = server_->manner;
     const bool speaks_legacy = manner != personality::modern;
     const bool speaks_modern = manner == personality::modern || manner == personality::dual;
-    if (manner == personality::rmcp && first_request_ && c.method != "initialize" &&
-        c.method != "ping")
+    if (manner == personality::rmcp && first_request_ && c.method != "initialize"
+        && c.method != "ping")
         return reply::exit(1);
     if (c.method == "server/discover")
         return speaks_modern ? discover_result() : unknown_method();
@@ -327,7 +326,7 @@ void scripted_process::carry_out(const json::value& id, const reply& what)
         transport::end_report report;
         report.status = exit_status(what.what_ == reply::kind::exit ? exit_status::kind::exited
                                                                     : exit_status::kind::signalled,
-                                    what.status_);
+            what.status_);
         end(std::move(report));
         break;
     }

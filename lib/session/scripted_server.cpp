@@ -137,9 +137,8 @@ scripted_server::~scripted_server() = default;
 std::shared_ptr<mcp_pool::detail::transport_source> scripted_server::source() const
 {
     return std::make_shared<mcp_pool::detail::transport_source>(
-        [state =
-             state_](transport::connection_strand strand,
-                     transport::transport_events& events) -> std::unique_ptr<transport::transport> {
+        [state = state_](transport::connection_strand strand,
+            transport::transport_events& events) -> std::unique_ptr<transport::transport> {
             return std::make_unique<scripted_transport>(
                 std::make_shared<scripted_process>(state, std::move(strand), events));
         });
@@ -206,8 +205,8 @@ void scripted_server::emit(std::size_t session, std::string line)
 
 void scripted_server::write_stderr(std::size_t session, std::string text)
 {
-    control(*state_, session,
-            [text = std::move(text)](scripted_process& p) { p.write_stderr(text); });
+    control(
+        *state_, session, [text = std::move(text)](scripted_process& p) { p.write_stderr(text); });
 }
 
 void scripted_server::stop_reading(std::size_t session)
@@ -256,9 +255,8 @@ std::vector<call> scripted_server::received() const
 std::size_t scripted_server::count(std::string_view method) const
 {
     const std::lock_guard lock(state_->mutex);
-    return static_cast<std::size_t>(
-        std::count_if(state_->received.begin(), state_->received.end(),
-                      [method](const call& c) { return c.method == method; }));
+    return static_cast<std::size_t>(std::count_if(state_->received.begin(), state_->received.end(),
+        [method](const call& c) { return c.method == method; }));
 }
 
 std::vector<json::object> scripted_server::answers() const
@@ -267,11 +265,11 @@ std::vector<json::object> scripted_server::answers() const
     return state_->answers;
 }
 
-bool scripted_server::wait_until(const std::function<bool(const scripted_server&)>& done,
-                                 duration limit) const
+bool scripted_server::wait_until(
+    const std::function<bool(const scripted_server&)>& done, duration limit) const
 {
-    const time_point deadline =
-        mcp_pool::detail::saturating_add(std::chrono::steady_clock::now(), limit);
+    const time_point deadline = mcp_pool::detail::saturating_add(
+        std::chrono::steady_clock::now(), limit);
     // `done` takes the mutex itself, so a change may slip in between: hence the short waits.
     while (!done(*this)) {
         if (std::chrono::steady_clock::now() >= deadline)

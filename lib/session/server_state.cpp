@@ -17,8 +17,8 @@ std::optional<era> server_state::known_era(time_point now) const
     const std::lock_guard lock(mutex_);
     // A wrong legacy verdict works silently for ever, so it expires; a wrong modern one fails at
     // the next start and is forgotten then.
-    if (learnt_ == era::legacy && options.era_ttl > duration::zero() &&
-        now - learnt_at_ >= options.era_ttl)
+    if (learnt_ == era::legacy && options.era_ttl > duration::zero()
+        && now - learnt_at_ >= options.era_ttl)
         return std::nullopt;
     return learnt_;
 }

@@ -68,8 +68,8 @@ asio::awaitable<std::vector<tool>> list_all_tools(session_ref session, call_opti
     using clock = std::chrono::steady_clock;
     // The caller's timeout is for the whole list.
     const bool limited = options.timeout && *options.timeout > duration::zero();
-    const time_point deadline =
-        limited ? saturating_add(clock::now(), *options.timeout) : time_point::max();
+    const time_point deadline = limited ? saturating_add(clock::now(), *options.timeout)
+                                        : time_point::max();
     std::vector<tool> tools;
     json::value cursor;
     for (int page = 0; page < max_pages; ++page) {
@@ -88,14 +88,14 @@ asio::awaitable<std::vector<tool>> list_all_tools(session_ref session, call_opti
             throw pagination_error(options, "the server repeats its cursor");
         cursor = std::move(next);
     }
-    throw pagination_error(options,
-                           "the list does not end after " + std::to_string(max_pages) + " pages");
+    throw pagination_error(
+        options, "the list does not end after " + std::to_string(max_pages) + " pages");
 }
 
 } // namespace
 
-std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(session_ref session,
-                                                                       call_options options)
+std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
+    session_ref session, call_options options)
 {
     return [session = std::move(session), options = std::move(options)] {
         return list_all_tools(session, options);
@@ -120,7 +120,7 @@ detail::request session::tool_call(std::string name, json::object arguments, cal
 detail::request session::ping_request(call_options options) const
 {
     return {era() == mcp_pool::era::legacy ? "ping" : "server/discover", json::object(),
-            std::move(options)};
+        std::move(options)};
 }
 
 detail::request session::notification(std::string method, json::object params)
@@ -135,8 +135,8 @@ asio::awaitable<std::vector<tool>> session::list_tools(call_options options)
     return detail::list_all_tools(ref(), std::move(options));
 }
 
-asio::awaitable<tool_result> session::call_tool(std::string name, json::object arguments,
-                                                call_options options)
+asio::awaitable<tool_result> session::call_tool(
+    std::string name, json::object arguments, call_options options)
 {
     return detail::exchange<tool_result>(
         ref(), tool_call(std::move(name), std::move(arguments), std::move(options)));
@@ -147,8 +147,8 @@ asio::awaitable<void> session::ping(call_options options)
     return detail::exchange<void>(ref(), ping_request(std::move(options)));
 }
 
-asio::awaitable<json::value> session::request(std::string method, json::object params,
-                                              call_options options)
+asio::awaitable<json::value> session::request(
+    std::string method, json::object params, call_options options)
 {
     return detail::exchange<json::value>(
         ref(), detail::request(std::move(method), std::move(params), std::move(options)));

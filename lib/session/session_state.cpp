@@ -47,7 +47,7 @@ void start_request(const session_ref& session, request_op* op)
     details->message = "the session has ended; acquire a new lease";
     if (!op->complete(make_error_code(session.state->leased(op->generation) ? errc::not_sent
                                                                             : errc::lease_released),
-                      nullptr, std::move(details)))
+            nullptr, std::move(details)))
         op->destroy();
 }
 

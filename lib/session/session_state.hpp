@@ -43,8 +43,7 @@ protected:
 };
 
 // What a lease may say about the session it gives back; a bit set.
-enum lease_verdict : std::uint8_t
-{
+enum lease_verdict : std::uint8_t {
     verdict_clean = 0,
     // mark_dirty(dirt::probe).
     verdict_probe = 1,

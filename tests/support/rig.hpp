@@ -57,7 +57,7 @@ public:
         failed = std::move(why);
     }
     void on_broken(detail::session_state&, detail::broken_cause cause,
-                   std::shared_ptr<const diagnostics> details) override
+        std::shared_ptr<const diagnostics> details) override
     {
         broken = cause;
         broken_details = std::move(details);
@@ -77,7 +77,7 @@ class rig
 {
 public:
     explicit rig(testing::personality p = testing::personality::legacy,
-                 pool_options options = patient(), era_choice choice = era_choice::auto_detect)
+        pool_options options = patient(), era_choice choice = era_choice::auto_detect)
         : server(p)
         , config(make_config(choice))
         , shared(std::make_shared<detail::server_state>(config, options, server.source()->make))
@@ -147,8 +147,7 @@ public:
 
     // Starts a request of the present lease.
     std::shared_ptr<outcome> call(std::string method = "tools/call", json::object params = {},
-                                  call_options options = {}, asio::cancellation_slot slot = {},
-                                  bool notification = false)
+        call_options options = {}, asio::cancellation_slot slot = {}, bool notification = false)
     {
         auto out = std::make_shared<outcome>();
         options.diagnostics = &out->details;
@@ -170,7 +169,7 @@ public:
     }
 
     void finish(const std::shared_ptr<outcome>& o,
-                std::source_location place = std::source_location::current())
+        std::source_location place = std::source_location::current())
     {
         until([&] { return o->done; }, place);
     }

@@ -35,8 +35,7 @@ struct transport_source;
 namespace testing {
 
 // What a server does where its script says nothing.
-enum class personality
-{
+enum class personality {
     // Speaks 2024-11-05 to 2025-11-25; `server/discover` is an unknown method.
     legacy,
     // Speaks 2026-07-28 only; `initialize` is refused with -32022.
@@ -91,14 +90,7 @@ public:
 private:
     friend class scripted_process;
 
-    enum class kind
-    {
-        answer,
-        silence,
-        exit,
-        die,
-        close_output
-    };
+    enum class kind { answer, silence, exit, die, close_output };
 
     kind what_ = kind::silence;
     int status_ = 0;

@@ -20,8 +20,8 @@ namespace {
 
 const time_point t0{1000h};
 
-handshake_settings settings(era_choice choice = era_choice::auto_detect,
-                            std::optional<era> learnt = std::nullopt)
+handshake_settings settings(
+    era_choice choice = era_choice::auto_detect, std::optional<era> learnt = std::nullopt)
 {
     handshake_settings s;
     s.choice = choice;
@@ -82,15 +82,15 @@ BOOST_AUTO_TEST_CASE(answers_to_discover)
     const judged table[] = {
         // DiscoverResults.
         {R"({"id":1,"result":{"supportedVersions":["2026-07-28"]}})", verdict::modern,
-         "2026-07-28"},
+            "2026-07-28"},
         {R"({"id":1,"result":{"supportedVersions":["2027-01-01","2026-07-28"]}})", verdict::modern,
-         "2026-07-28"},
+            "2026-07-28"},
         {R"({"id":1,"result":{"supportedVersions":["2025-11-25","2024-11-05"]}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"result":{"supportedVersions":["2027-01-01","2025-06-18"]}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"result":{"supportedVersions":["2027-01-01"]}})", verdict::no_common_version,
-         ""},
+            ""},
         {R"({"id":1,"result":{"supportedVersions":[]}})", verdict::legacy, ""},
         {R"({"id":1,"result":{"supportedVersions":["DRAFT-2027"]}})", verdict::legacy, ""},
         {R"({"id":1,"result":{"supportedVersions":[1,null]}})", verdict::legacy, ""},
@@ -100,16 +100,16 @@ BOOST_AUTO_TEST_CASE(answers_to_discover)
         {R"({"id":1,"result":{"supportedVersions":"2026-07-28"}})", verdict::legacy, ""},
         // The recognized modern error, with and without its evidence.
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":["2026-07-28"]}}})",
-         verdict::modern_retry, "2026-07-28"},
+            verdict::modern_retry, "2026-07-28"},
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":["2025-11-25"]}}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":["2027-01-01"]}}})",
-         verdict::no_common_version, ""},
+            verdict::no_common_version, ""},
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":["1999-01-01"]}}})",
-         verdict::no_common_version, ""},
+            verdict::no_common_version, ""},
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":[]}}})", verdict::legacy, ""},
         {R"({"id":1,"error":{"code":-32022,"data":{"supported":["2026-07-28",1]}}})",
-         verdict::legacy, ""},
+            verdict::legacy, ""},
         {R"({"id":1,"error":{"code":-32022,"data":["2026-07-28"]}})", verdict::legacy, ""},
         {R"({"id":1,"error":{"code":-32022}})", verdict::legacy, ""},
         // Every other error.
@@ -117,11 +117,11 @@ BOOST_AUTO_TEST_CASE(answers_to_discover)
         {R"({"id":1,"error":{"code":-32602}})", verdict::legacy, ""},
         {R"({"id":1,"error":{"code":-32600}})", verdict::legacy, ""},
         {R"({"id":1,"error":{"code":-32000,"message":"Server not initialized"}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"error":{"code":-32020,"data":{"supported":["2026-07-28"]}}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"error":{"code":-32021,"data":{"requiredCapabilities":{}}}})", verdict::legacy,
-         ""},
+            ""},
         {R"({"id":1,"error":{"code":0}})", verdict::legacy, ""},
     };
     for (const auto& [text, expected, version] : table) {
@@ -133,8 +133,8 @@ BOOST_AUTO_TEST_CASE(answers_to_discover)
 
 BOOST_AUTO_TEST_CASE(the_examples_of_the_specification)
 {
-    const era_verdict discover =
-        judge_discover_answer(message(data_file("discover-result-response.json")));
+    const era_verdict discover = judge_discover_answer(
+        message(data_file("discover-result-response.json")));
     BOOST_TEST((discover.type == verdict::modern));
     const rpc::message refused = message(data_file("unsupported-version.json"));
     BOOST_TEST(is_modern_refusal(refused.error));
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(revisions_are_dates)
     for (const char* modern : {"2026-07-28", "2026-07-29", "2030-01-01"})
         BOOST_TEST(is_modern(modern), modern);
     for (const char* other : {"2025-11-25", "2026-07-27", "", "draft", "DRAFT-2026-v1", "2026-7-28",
-                              "2026-07-281", "zzzz-zz-zz"})
+             "2026-07-281", "zzzz-zz-zz"})
         BOOST_TEST(!is_modern(other), other);
     for (const auto version : legacy_versions)
         BOOST_TEST((is_supported(version, era::legacy) && !is_supported(version, era::modern)));
@@ -177,8 +177,8 @@ BOOST_AUTO_TEST_CASE(modern)
 BOOST_AUTO_TEST_CASE(server_info_of_the_modern_era_may_be_in_either_place)
 {
     for (const char* body :
-         {R"("result":{"supportedVersions":["2026-07-28"],"serverInfo":{"name":"n"}})",
-          R"("result":{"supportedVersions":["2026-07-28"],
+        {R"("result":{"supportedVersions":["2026-07-28"],"serverInfo":{"name":"n"}})",
+            R"("result":{"supportedVersions":["2026-07-28"],
                 "_meta":{"io.modelcontextprotocol/serverInfo":{"name":"n"}}})"}) {
         handshake h(settings());
         const auto discover = h.started(t0);
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(legacy_after_an_error)
 BOOST_AUTO_TEST_CASE(every_legacy_version_is_accepted_and_no_other)
 {
     for (const auto version :
-         {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "2024-10-07", ""}) {
+        {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "2024-10-07", ""}) {
         handshake h(settings(era_choice::legacy));
         const auto initialize = h.started(t0);
         const auto done = h.answer(
@@ -263,8 +263,8 @@ BOOST_AUTO_TEST_CASE(a_refused_version_is_tried_once_more_even_if_it_is_the_same
     const auto first = h.started(t0);
     const auto second = h.answer(answer(first, refusal), t0);
     BOOST_TEST(method_of(second) == "server/discover");
-    BOOST_TEST(json::parse(second.line).at("id").as_string() !=
-               json::parse(first.line).at("id").as_string());
+    BOOST_TEST(json::parse(second.line).at("id").as_string()
+        != json::parse(first.line).at("id").as_string());
     BOOST_TEST((h.deadline() == time_point::max()));
     BOOST_TEST((h.assumed_era() == era::modern));
     BOOST_TEST((h.answer(answer(first, modern_result), t0).next == outcome::pending));
@@ -343,16 +343,14 @@ BOOST_AUTO_TEST_CASE(a_server_known_to_be_modern_is_not_given_up_for_being_slow)
 
 BOOST_AUTO_TEST_CASE(any_order_of_inputs_ends_at_most_once)
 {
-    const std::vector<std::string> bodies = {modern_result,    legacy_result,
-                                             unknown_method,   refusal,
-                                             R"("result":{})", R"("error":{"code":-32022})",
-                                             R"("result":[])"};
+    const std::vector<std::string> bodies = {modern_result, legacy_result, unknown_method, refusal,
+        R"("result":{})", R"("error":{"code":-32022})", R"("result":[])"};
     std::mt19937 random(7);
     for (int round = 0; round < 20000; ++round) {
         const auto choice = static_cast<era_choice>(random() % 3);
-        const std::optional<era> learnt =
-            random() % 3 == 0 ? std::nullopt
-                              : std::optional(random() % 2 ? era::legacy : era::modern);
+        const std::optional<era> learnt = random() % 3 == 0
+            ? std::nullopt
+            : std::optional(random() % 2 ? era::legacy : era::modern);
         handshake h(settings(choice, learnt));
         time_point now = t0;
         int ends = 0;

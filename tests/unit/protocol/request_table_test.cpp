@@ -171,16 +171,16 @@ BOOST_AUTO_TEST_SUITE(envelopes)
 BOOST_AUTO_TEST_CASE(a_plain_legacy_request_has_nothing_but_what_was_given)
 {
     envelope e(era::legacy, "2025-11-25");
-    BOOST_TEST(e.request(1, "ping", {}, {}, false) ==
-               "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n");
+    BOOST_TEST(e.request(1, "ping", {}, {}, false)
+        == "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n");
     json::object params;
     params["name"] = "n";
-    BOOST_TEST(e.request(2, "m", params, {}, false) ==
-               "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"m\",\"params\":{\"name\":\"n\"}}\n");
-    BOOST_TEST(e.request(3, "m", params, {}, true) ==
-               "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"m\",\"params\":{\"_meta\":{"
-               "\"progressToken\":3},"
-               "\"name\":\"n\"}}\n");
+    BOOST_TEST(e.request(2, "m", params, {}, false)
+        == "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"m\",\"params\":{\"name\":\"n\"}}\n");
+    BOOST_TEST(e.request(3, "m", params, {}, true)
+        == "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"m\",\"params\":{\"_meta\":{"
+           "\"progressToken\":3},"
+           "\"name\":\"n\"}}\n");
 }
 
 BOOST_AUTO_TEST_CASE(meta_of_the_caller_is_merged_in_both_eras)
@@ -235,10 +235,10 @@ BOOST_AUTO_TEST_CASE(cancellation_names_the_request)
 BOOST_AUTO_TEST_CASE(answers_to_requests_of_the_server)
 {
     const auto request = [](const char* text) { return rpc::classify(json::parse(text)); };
-    BOOST_TEST(answer_to(request(R"({"id":0,"method":"ping"})"), era::legacy) ==
-               "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n");
-    const json::value refused =
-        json::parse(answer_to(request(R"({"id":0,"method":"roots/list"})"), era::legacy));
+    BOOST_TEST(answer_to(request(R"({"id":0,"method":"ping"})"), era::legacy)
+        == "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n");
+    const json::value refused = json::parse(
+        answer_to(request(R"({"id":0,"method":"roots/list"})"), era::legacy));
     BOOST_TEST(refused.at("error").at("code").as_int64() == -32601);
     BOOST_TEST(answer_to(request(R"({"id":0,"method":"ping"})"), era::modern).empty());
 }

@@ -105,8 +105,8 @@ BOOST_AUTO_TEST_CASE(garbage_is_garbage_and_the_reader_goes_on)
 {
     rpc::reader r;
     for (const char* line : {"Debugger attached.", "{", "{\"id\":1", "[1,2", "  ", "\xff\xfe",
-                             "{\"id\":1,\"result\":\"\xff\"", "nul", R"({"id":1,"result":01})",
-                             R"({"id":1,"result":{}} {})"})
+             "{\"id\":1,\"result\":\"\xff\"", "nul", R"({"id":1,"result":01})",
+             R"({"id":1,"result":{}} {})"})
         BOOST_TEST(read(r, line).empty(), line);
     BOOST_TEST(read(r, R"( {"id":1,"result":{}} )").size() == 1u);
     BOOST_TEST(r.replaced_sequences() == 0u);
@@ -115,11 +115,13 @@ BOOST_AUTO_TEST_CASE(garbage_is_garbage_and_the_reader_goes_on)
 BOOST_AUTO_TEST_CASE(invalid_utf8_in_a_message_is_replaced_and_counted)
 {
     rpc::reader r;
-    const auto all = read(r, "{\"id\":1,\"result\":\"a\xff"
-                             "b\xe6\xbc\"}");
+    const auto all = read(r,
+        "{\"id\":1,\"result\":\"a\xff"
+        "b\xe6\xbc\"}");
     BOOST_TEST_REQUIRE(all.size() == 1u);
-    BOOST_TEST(all[0].content.as_string() == "a\xef\xbf\xbd"
-                                             "b\xef\xbf\xbd");
+    BOOST_TEST(all[0].content.as_string()
+        == "a\xef\xbf\xbd"
+           "b\xef\xbf\xbd");
     BOOST_TEST(r.replaced_sequences() == 2u);
 }
 
@@ -181,9 +183,8 @@ BOOST_AUTO_TEST_CASE(answers_carry_the_id_as_it_came)
 BOOST_AUTO_TEST_CASE(ids_are_written_exactly)
 {
     rpc::writer w;
-    for (const std::int64_t id :
-         {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max(),
-          std::numeric_limits<std::int64_t>::min()}) {
+    for (const std::int64_t id : {std::int64_t{0}, std::int64_t{-1},
+             std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
         w.begin();
         w.begin_request(id, "m");
         w.raw("}");

@@ -24,13 +24,13 @@ BOOST_AUTO_TEST_CASE(what_acts_on_a_terminal_or_deceives_is_escaped)
         {"C:\\new", "C:\\\\new"},
         {"\xc2\x9b"
          "31m",
-         "\\u{9b}31m"},
+            "\\u{9b}31m"},
         {"user\xe2\x80\xae"
          "nimda",
-         "user\\u{202e}nimda"},
+            "user\\u{202e}nimda"},
         {"\xef\xbb\xbf"
          "bom",
-         "\\u{feff}bom"},
+            "\\u{feff}bom"},
         {"half \xe6\xbc", "half \\xe6\\xbc"},
         {"\xc0\xaf", "\\xc0\\xaf"},
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(invalid_utf8_is_replaced_by_maximal_subparts)
         {"\xff\xfe", {mark + mark, 2}},
         {"\xe6\xbc"
          "x",
-         {mark + "x", 1}},
+            {mark + "x", 1}},
         {"\xf0\x9f\x99", {mark, 1}},
         {"\xc0\x80", {mark + mark, 2}},
         {"\xed\xa0\x80", {mark + mark + mark, 3}},

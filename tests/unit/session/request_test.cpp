@@ -142,13 +142,14 @@ BOOST_AUTO_TEST_CASE(garbage_batches_and_requests_in_the_middle_do_not_disturb_a
         if (c.method != "tools/call")
             return std::nullopt;
         return reply::raw({"Debugger attached.", "{\"half\":", "{}", "[]", "17",
-                           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}",
-                           R"([{"jsonrpc":"2.0","id":"q","method":"ping"},)"
-                           R"({"jsonrpc":"2.0","method":"notifications/message","params":{}},3,)" +
-                               answer_line(id_of(c), R"({"text":"broken )"
-                                                     "\xff"
-                                                     R"( utf-8"})") +
-                               "]"});
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}",
+            R"([{"jsonrpc":"2.0","id":"q","method":"ping"},)"
+            R"({"jsonrpc":"2.0","method":"notifications/message","params":{}},3,)"
+                + answer_line(id_of(c),
+                    R"({"text":"broken )"
+                    "\xff"
+                    R"( utf-8"})")
+                + "]"});
     });
     r.lease();
     const auto out = r.call();
@@ -180,15 +181,15 @@ BOOST_AUTO_TEST_CASE(a_modern_request_says_who_asks)
     options.meta["traceparent"] = "00-1";
     options.meta["progressToken"] = "mine";
     json::object params = with_message("hi");
-    params["_meta"] =
-        json::parse(R"({"vendor/x":1,"io.modelcontextprotocol/protocolVersion":"9"})");
+    params["_meta"] = json::parse(
+        R"({"vendor/x":1,"io.modelcontextprotocol/protocolVersion":"9"})");
     r.finish(r.call("tools/call", params, options));
     const call seen = last(r, "tools/call");
     const json::object& meta = seen.params.at("_meta").as_object();
     BOOST_TEST(meta.at("io.modelcontextprotocol/protocolVersion").as_string() == "2026-07-28");
     BOOST_TEST(meta.at("io.modelcontextprotocol/clientCapabilities").as_object().empty());
-    BOOST_TEST(meta.at("io.modelcontextprotocol/clientInfo").as_object().at("name").as_string() ==
-               "mcp-pool");
+    BOOST_TEST(meta.at("io.modelcontextprotocol/clientInfo").as_object().at("name").as_string()
+        == "mcp-pool");
     BOOST_TEST(meta.at("traceparent").as_string() == "00-1");
     BOOST_TEST(meta.at("vendor/x").as_int64() == 1);
     BOOST_TEST(!meta.contains("progressToken"));
@@ -296,8 +297,8 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_too_large_is_refused_without_harm)
     const auto large = r.call("tools/call", with_message(std::string(1000, 'x')));
     r.finish(large);
     BOOST_TEST((large->code == errc::message_too_large));
-    BOOST_TEST(contains(large->details.message, "max_message_bytes (1000)"),
-               large->details.message);
+    BOOST_TEST(
+        contains(large->details.message, "max_message_bytes (1000)"), large->details.message);
     const auto small = r.call("tools/call", with_message("x"));
     r.finish(small);
     BOOST_TEST(!small->code);
@@ -323,8 +324,8 @@ BOOST_AUTO_TEST_CASE(progress_reaches_the_caller_and_only_where_it_was_asked_for
         if (c.method != "tools/call")
             return std::nullopt;
         const auto note = [&c](int i) {
-            return R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" +
-                   std::to_string(id_of(c)) + R"(,"progress":)" + std::to_string(i) + "}}";
+            return R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)"
+                + std::to_string(id_of(c)) + R"(,"progress":)" + std::to_string(i) + "}}";
         };
         return reply::result(json::object()).before(note(1)).before(note(2)).after(note(3));
     });
@@ -355,7 +356,7 @@ BOOST_AUTO_TEST_CASE(a_call_times_out_and_is_cancelled_at_the_server)
     r.finish(out);
     BOOST_TEST((out->code == errc::call_timeout));
     BOOST_TEST(contains(out->details.message, "tools/call got no answer within 1 ms"),
-               out->details.message);
+        out->details.message);
     r.until([&] { return cancelled(r).size() == 1; });
     // It counts until its answer comes after all.
     BOOST_TEST(r.state->unanswered == 2u);

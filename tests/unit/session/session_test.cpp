@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(an_operation_after_the_pool_took_the_connection_fails)
     auto late = r.state->view.async_ping({}, asio::use_future);
     BOOST_TEST_REQUIRE((late.wait_for(30s) == std::future_status::ready));
     BOOST_CHECK_EXCEPTION(late.get(), boost::system::system_error,
-                          [](const auto& e) { return e.code() == errc::not_sent; });
+        [](const auto& e) { return e.code() == errc::not_sent; });
 }
 
 BOOST_AUTO_TEST_CASE(every_page_of_tools_is_listed)
@@ -267,9 +267,9 @@ BOOST_AUTO_TEST_CASE(handlers_run_on_their_own_executor)
     std::atomic<bool> done = false;
     std::thread::id where;
     r.state->view.async_ping({}, asio::bind_executor(elsewhere, [&](error_code) {
-                                 where = std::this_thread::get_id();
-                                 done = true;
-                             }));
+        where = std::this_thread::get_id();
+        done = true;
+    }));
     r.until([&] { return done.load(); });
     BOOST_TEST((where != std::this_thread::get_id()));
     elsewhere.join();
@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_SUITE(types_and_errors)
 BOOST_AUTO_TEST_CASE(missing_and_mistyped_members_read_as_empty)
 {
     for (const char* raw :
-         {"null", "17", "[]", "{}", R"({"name":1,"content":{},"isError":"yes"})"}) {
+        {"null", "17", "[]", "{}", R"({"name":1,"content":{},"isError":"yes"})"}) {
         const json::value v = json::parse(raw);
         BOOST_TEST(tool(v).name().empty());
         BOOST_TEST(tool(v).input_schema().empty());
@@ -324,8 +324,8 @@ BOOST_AUTO_TEST_CASE(an_exit_status_reads_as_people_say_it)
     BOOST_TEST(exit_status(kind::exited, 3).text() == "exit status 3");
     BOOST_TEST(exit_status(kind::signalled, 9).text() == "signal 9 (SIGKILL)");
     BOOST_TEST(exit_status(kind::signalled, 250).text() == "signal 250");
-    BOOST_TEST(exit_status(kind::taken_by_host, 0).text().find("host application") !=
-               std::string::npos);
+    BOOST_TEST(
+        exit_status(kind::taken_by_host, 0).text().find("host application") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

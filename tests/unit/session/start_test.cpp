@@ -293,8 +293,7 @@ BOOST_AUTO_TEST_CASE(the_configured_era_is_honoured)
 BOOST_AUTO_TEST_CASE(requests_of_the_server_during_the_handshake_are_answered)
 {
     rig r(personality::legacy);
-    r.server.on_request(answering(
-        "initialize",
+    r.server.on_request(answering("initialize",
         reply::result(json::parse(R"({"protocolVersion":"2024-11-05","capabilities":{}})"))
             .before(R"({"jsonrpc":"2.0","id":0,"method":"ping"})")
             .after(R"({"jsonrpc":"2.0","id":"r","method":"roots/list"})")));

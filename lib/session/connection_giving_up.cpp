@@ -1,0 +1,159 @@
+// How the requests of a connection end without an answer: cancelled, timed out, released; and the probes
+// that make sure of the peer afterwards.
+#include "rpc/text.hpp"
+#include "session/connection_driver.hpp"
+
+#include <utility>
+
+namespace mcp_pool::detail {
+
+namespace {
+
+// When to try again to post an outcome for which there was no memory.
+constexpr duration delivery_retry = std::chrono::milliseconds(10);
+constexpr std::size_t max_method = 100;
+
+} // namespace
+
+duration connection_driver::timeout_of(const request_op& op) const
+{
+    return op.request.options.timeout.value_or(server_->options.call_timeout);
+}
+
+std::string connection_driver::name_of(const request_op& op)
+{
+    return rpc::escape_foreign(op.request.method, max_method);
+}
+
+void connection_driver::cancel(std::int64_t id)
+{
+    post([id](connection_driver& c) {
+        c.take_inbox();
+        c.give_up(id, asio::error::operation_aborted, "the caller cancelled the request", nullptr);
+    });
+}
+
+void connection_driver::give_up(std::int64_t id, error_code code, std::string_view reason,
+    std::shared_ptr<const diagnostics> details)
+{
+    if (protocol::pending_request* const pending = table_.find(id)) {
+        request_op* const op = pending->op;
+        // Counts as unanswered until the answer comes after all, or a reset has made sure of the
+        // peer.
+        uncount(table_.bury(id));
+        if (phase_ == phase::ready)
+            send(envelope_->cancelled(id, reason));
+        finish(op, code, nullptr, std::move(details));
+        pump();
+        return;
+    }
+    request_queue found = queue_.extract([id](const request_op& op) { return op.id == id; });
+    while (request_op* op = found.pop_front()) {
+        uncount();
+        finish(op, code, nullptr, details);
+    }
+}
+
+void connection_driver::expire_requests(time_point now)
+{
+    expired_.clear();
+    table_.expired(now, expired_);
+    for (const protocol::pending_request& request : expired_) {
+        if (!table_.find(request.id))
+            continue;
+        const bool idle = request.deadline > now;
+        const duration limit = idle ? request.idle : timeout_of(*request.op);
+        give_up(request.id, make_error_code(errc::call_timeout), "the request timed out",
+            explain(name_of(*request.op)
+                    + (idle ? " brought neither an answer nor progress for "
+                            : " got no answer within ")
+                    + text_of(limit) + "; it was cancelled at the server",
+                idle ? "raise idle_timeout" : "raise the timeout of the call or call_timeout"));
+    }
+    request_queue late = queue_.extract([now](const request_op& op) { return op.deadline <= now; });
+    while (request_op* op = late.pop_front()) {
+        uncount();
+        finish(op, make_error_code(errc::call_timeout), nullptr,
+            explain(name_of(*op) + " waited for " + text_of(timeout_of(*op))
+                    + " behind other requests of the session; it was not sent",
+                "raise the timeout of the call or max_requests_in_flight"));
+    }
+}
+
+void connection_driver::reset()
+{
+    post([](connection_driver& c) { c.do_reset(); });
+}
+
+void connection_driver::do_reset()
+{
+    take_inbox();
+    if (phase_ != phase::ready)
+        return;
+    const auto ended = [this](const request_op& op) { return !state_->leased(op.generation); };
+    request_queue unsent = queue_.extract(ended);
+    while (request_op* op = unsent.pop_front()) {
+        uncount();
+        finish(op, asio::error::operation_aborted, nullptr, nullptr);
+    }
+    expired_.clear();
+    for (const protocol::pending_request& request : table_.pending())
+        if (ended(*request.op))
+            expired_.push_back(request);
+    for (const protocol::pending_request& request : expired_)
+        give_up(request.id, asio::error::operation_aborted, "the lease has ended", nullptr);
+    if (phase_ != phase::ready)
+        return;
+    if (table_.unsettled() == 0) {
+        if (const auto pool = events_.lock())
+            pool->on_reset_done(*state_);
+        return;
+    }
+    // A server may stop working on a cancelled request and never answer it: any answer to a probe
+    // says that it is past that.
+    reset_probe_ = state_->next_request_id();
+    send(envelope_->probe(*reset_probe_));
+}
+
+void connection_driver::probe()
+{
+    post([](connection_driver& c) { c.do_probe(); });
+}
+
+void connection_driver::do_probe()
+{
+    if (phase_ != phase::ready)
+        return;
+    health_probe_ = state_->next_request_id();
+    send(envelope_->probe(*health_probe_));
+}
+
+void connection_driver::uncount(std::size_t requests) noexcept
+{
+    if (requests > 0)
+        state_->unanswered.fetch_sub(static_cast<std::uint32_t>(requests));
+}
+
+void connection_driver::finish(request_op* op, error_code code, json::value&& result,
+    std::shared_ptr<const diagnostics> details) noexcept
+{
+    if (op->complete(code, std::move(result), std::move(details)))
+        return;
+    // No memory for the post. Tried again at the next event.
+    undelivered_.push_back(op);
+    deliver_again_at_ = clock::now() + delivery_retry;
+}
+
+void connection_driver::deliver_again()
+{
+    if (undelivered_.empty())
+        return;
+    request_queue retry(std::move(undelivered_));
+    while (request_op* op = retry.pop_front())
+        if (!op->deliver())
+            undelivered_.push_back(op);
+    deliver_again_at_ = undelivered_.empty() ? time_point::max() : clock::now() + delivery_retry;
+    wake_at(deliver_again_at_);
+}
+
+} // namespace mcp_pool::detail
