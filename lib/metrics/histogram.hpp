@@ -12,11 +12,11 @@
 
 namespace mcp_pool::metrics {
 
-// Buckets of relative width 1/32 from 1 µs on; below, one bucket per 1/32 µs-unit step would be
-// finer than the clocks that feed it. Values over about 52 days share the last bucket.
+// One bucket per microsecond below 64 µs, buckets of relative width 1/32 above; values over about 50
+// days share the last one.
 //
-// Thread safety: record() from any thread, snapshot() at any time; a snapshot may miss records that
-// are being made.
+// Thread safety: record() from any thread, record_alone() where a lock of the caller's serialises
+// all records, snapshot() at any time; a snapshot may miss records that are being made.
 class histogram
 {
 public:
@@ -25,12 +25,21 @@ public:
 
     void record(duration value) noexcept
     {
-        const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
-        const std::uint64_t v = us > 0 ? static_cast<std::uint64_t>(us) : 0;
+        const std::uint64_t v = microseconds(value);
         counts_[index(v)].fetch_add(1, std::memory_order_relaxed);
         std::uint64_t seen = max_.load(std::memory_order_relaxed);
         while (v > seen && !max_.compare_exchange_weak(seen, v, std::memory_order_relaxed)) {
         }
+    }
+
+    // As record(), without the cost of atomic read-modify-write operations.
+    void record_alone(duration value) noexcept
+    {
+        const std::uint64_t v = microseconds(value);
+        std::atomic<std::uint64_t>& count = counts_[index(v)];
+        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        if (v > max_.load(std::memory_order_relaxed))
+            max_.store(v, std::memory_order_relaxed);
     }
 
     // Percentiles in milliseconds. `zeros` further records of 0 are counted in: events that were too
@@ -60,6 +69,12 @@ public:
     }
 
 private:
+    static constexpr std::uint64_t microseconds(duration value) noexcept
+    {
+        const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
+        return us > 0 ? static_cast<std::uint64_t>(us) : 0;
+    }
+
     std::array<std::atomic<std::uint64_t>, buckets> counts_{};
     std::atomic<std::uint64_t> max_{0};
 };

@@ -49,7 +49,7 @@ std::shared_ptr<pool_state> pool_state::make(
 }
 
 lease pool_state::try_acquire(
-    std::shared_ptr<pool_state> self, const acquire_options& options) noexcept
+    std::shared_ptr<pool_state>& self, const acquire_options& options) noexcept
 {
     pool_state& pool = *self;
     const time_point now = coarse_now();
@@ -65,7 +65,9 @@ lease pool_state::grant(const locked&, pooled_slot& slot, duration waited,
     const std::source_location& place, std::shared_ptr<pool_state> self) noexcept
 {
     pooled_session& session = *slot.session;
-    session.generation.fetch_add(1, std::memory_order_release);
+    // Only the holder of the mutex writes, and nobody looks before the lease exists.
+    const std::uint64_t ended = session.generation.load(std::memory_order_relaxed);
+    session.generation.store(ended + 1, std::memory_order_release);
     session.uses = slot.uses;
     session.waited = waited;
     session.place = place;
@@ -116,13 +118,16 @@ void pool_state::give_back(session_state& state) noexcept
     pooling::return_verdict verdict;
     locked lock(mutex_);
     // The end of the generation comes first: from here on no operation can join the lease.
-    session.generation.fetch_add(1, std::memory_order_acq_rel);
-    verdict.dirty = session.unanswered.load(std::memory_order_acquire) != 0;
-    const std::uint8_t said = session.verdict.exchange(verdict_clean, std::memory_order_relaxed);
+    // Sequentially consistent against start_request(), which counts first and looks second.
+    session.generation.fetch_add(1);
+    verdict.dirty = session.unanswered.load() != 0;
+    const std::uint8_t said = session.verdict.load(std::memory_order_relaxed);
+    if (said != verdict_clean)
+        session.verdict.store(verdict_clean, std::memory_order_relaxed);
     verdict.suspect = (said & verdict_probe) != 0;
     verdict.discard = (said & verdict_respawn) != 0;
     verdict.served = session.answered.load(std::memory_order_relaxed);
-    hold_times_.record(now - session.where.leased_at);
+    hold_times_.record_alone(now - session.where.leased_at);
     core_.release(session.where, verdict, now);
     settle(std::move(lock));
 }

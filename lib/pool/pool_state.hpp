@@ -62,9 +62,9 @@ public:
         asio::any_io_executor executor, std::shared_ptr<server_state> server);
     ~pool_state();
 
-    // A free session or an empty lease; `self` is the owner of *this.
+    // A free session, whose lease takes `self` over, or an empty lease. `self` owns *this.
     static lease try_acquire(
-        std::shared_ptr<pool_state> self, const acquire_options& options) noexcept;
+        std::shared_ptr<pool_state>& self, const acquire_options& options) noexcept;
     // Takes over an operation that waits for what op->wants says.
     void submit(acquire_op* op);
     void cancel(acquire_op* op) noexcept;

@@ -54,8 +54,10 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_
 
 asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_options options)
 {
-    // A signal emitted before the start counts; the caller's state is read, never changed.
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    // A signal emitted before the start counts; the caller's state is read, never changed. It needs a
+    // name: g++ 12 loses the temporary that a co_await yields when a member of it is called.
+    const asio::cancellation_state callers = co_await asio::this_coro::cancellation_state;
+    if (callers.cancelled() != asio::cancellation_type::none)
         fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
     if (!options.isolation_key.empty())
         refuse_key(*pool);
@@ -172,7 +174,8 @@ lease session_pool::try_acquire(acquire_options options) noexcept
 {
     if (!options.isolation_key.empty())
         return {};
-    return pool_state::try_acquire(state_, options);
+    std::shared_ptr<pool_state> state = state_;
+    return pool_state::try_acquire(state, options);
 }
 
 void session_pool::start()
