@@ -55,7 +55,7 @@ void start_with_grandchildren(scene& s, std::size_t count)
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(endings, descriptor_balance)
+BOOST_FIXTURE_TEST_SUITE(endings, balance)
 
 BOOST_AUTO_TEST_CASE(an_exit_status_is_reported)
 {
