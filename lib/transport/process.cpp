@@ -235,7 +235,7 @@ void process::on_exited(exit_check how, process_watch& watch) noexcept
 {
     if (how == exit_check::exited) {
         // The unreaped leader keeps the number of the group ours.
-        ::kill(-pid_, SIGKILL);
+        signal_group(pid_, SIGKILL);
         kill_descendants();
         reap();
     } else {

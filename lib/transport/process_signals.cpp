@@ -24,9 +24,9 @@ void process::terminate() noexcept
     remember_descendants();
     if (check_exit() != exit_check::still_running)
         return;
-    ::kill(-pid_, SIGTERM);
+    signal_group(pid_, SIGTERM);
     // A stopped process handles no signal but this one and SIGKILL.
-    ::kill(-pid_, SIGCONT);
+    signal_group(pid_, SIGCONT);
 }
 
 void process::kill_everything() noexcept
@@ -34,10 +34,10 @@ void process::kill_everything() noexcept
     if (check_exit() != exit_check::still_running)
         return;
     // What is stopped starts no further process while the tree is searched.
-    ::kill(-pid_, SIGSTOP);
+    signal_group(pid_, SIGSTOP);
     remember_descendants();
     kill_descendants();
-    ::kill(-pid_, SIGKILL);
+    signal_group(pid_, SIGKILL);
     if (!report_.killed) {
         report_.killed = true;
         patience_ = clock::now() + patience_with_leader;
