@@ -23,20 +23,15 @@ void for_each_child(pid_t parent, Use use)
 
 } // namespace
 
-std::vector<process_entry> find_escaped(pid_t leader)
+std::vector<process_entry> find_descendants(pid_t leader)
 {
-    std::vector<process_entry> escaped;
-    std::vector<pid_t> parents{leader};
+    std::vector<process_entry> found;
+    const auto add = [&found](const process_entry& child) { found.push_back(child); };
+    for_each_child(leader, add);
     // Breadth first; the bound also ends a walk that reused pids have led in a circle.
-    for (std::size_t next = 0; next < parents.size() && parents.size() < max_descendants; ++next) {
-        const pid_t parent = parents[next];
-        for_each_child(parent, [&](const process_entry& child) {
-            parents.push_back(child.pid);
-            if (child.group != leader)
-                escaped.push_back(child);
-        });
-    }
-    return escaped;
+    for (std::size_t next = 0; next < found.size() && found.size() < max_descendants; ++next)
+        for_each_child(found[next].pid, add);
+    return found;
 }
 
 void freeze_with_descendants(std::vector<process_entry>& roots)

@@ -12,11 +12,12 @@ namespace mcp_pool::transport {
 // More of them are not looked for: a fork bomb must not take the process thread along.
 inline constexpr std::size_t max_descendants = 4096;
 
-// The descendants of `leader`, found by parent pid, that are not in its process group. A process
-// whose parent has exited belongs to init and is not found.
+// The living descendants of `leader`, found by parent pid, in its process group or not: whoever is in
+// the group when it is looked at may be about to leave it. A process whose parent has exited belongs to
+// init and is not found.
 //
 // Errors: throws std::bad_alloc.
-std::vector<process_entry> find_escaped(pid_t leader);
+std::vector<process_entry> find_descendants(pid_t leader);
 
 // Stops all of `roots` and their descendants, and adds the latter to `roots`. What is stopped can
 // start no further process, so that nothing slips away before it is killed.

@@ -91,7 +91,7 @@ void process::take_requests(unsigned requests, process_watch& watch) noexcept
         else if (to_terminate)
             terminate();
         else if (to_stop)
-            remember_escaped();
+            remember_descendants();
         break;
     case phase::lingering:
     case phase::over:
@@ -235,13 +235,13 @@ void process::on_exited(exit_check how, process_watch& watch) noexcept
 {
     if (how == exit_check::exited) {
         // The unreaped leader keeps the number of the group ours.
-        ::kill(-pid_, SIGKILL);
-        kill_escaped();
+        signal_group(pid_, SIGKILL);
+        kill_descendants();
         reap();
     } else {
         report_.status = exit_status(exit_status::kind::taken_by_host, 0);
         kill_stranded_group();
-        kill_escaped();
+        kill_descendants();
     }
     if (watched_)
         watch.unwatch(pidfd_);
@@ -301,7 +301,7 @@ void process::tell(Fill fill) noexcept
 void process::finish() noexcept
 {
     phase_ = phase::over;
-    escaped_.clear();
+    descendants_.clear();
     due_ = undelivered_ ? clock::now() + redelivery_pause : clock::time_point::max();
 }
 

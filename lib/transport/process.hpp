@@ -63,8 +63,8 @@ public:
     process& operator=(const process&) = delete;
     ~process();
 
-    // Gives our end of its stdin away, to be closed with the next request: when the descendants that
-    // left its group have been noted. A good server exits at once, and they lose the parent by which
+    // Gives our end of its stdin away, to be closed with the next request: when its descendants have
+    // been noted. A good server exits at once, and they lose the parent by which
     // they are found.
     //
     // Thread safety: any thread.
@@ -110,8 +110,8 @@ private:
     void terminate() noexcept;
     void kill_everything() noexcept;
     void kill_stranded_group() noexcept;
-    void remember_escaped() noexcept;
-    void kill_escaped() noexcept;
+    void remember_descendants() noexcept;
+    void kill_descendants() noexcept;
     void reap_adopted() noexcept;
     bool group_may_remain() const noexcept;
     std::vector<process_entry> remaining() noexcept;
@@ -145,7 +145,7 @@ private:
     bool end_reported_ = false;
     bool undelivered_ = false;
     end_report report_;
-    std::vector<process_entry> escaped_;
+    std::vector<process_entry> descendants_;
 
     std::atomic<int> input_{-1};
 

@@ -21,12 +21,12 @@ constexpr auto patience_with_leader = std::chrono::seconds(2);
 void process::terminate() noexcept
 {
     // A daemon of the server that would lose its parent by this is not found afterwards.
-    remember_escaped();
+    remember_descendants();
     if (check_exit() != exit_check::still_running)
         return;
-    ::kill(-pid_, SIGTERM);
+    signal_group(pid_, SIGTERM);
     // A stopped process handles no signal but this one and SIGKILL.
-    ::kill(-pid_, SIGCONT);
+    signal_group(pid_, SIGCONT);
 }
 
 void process::kill_everything() noexcept
@@ -34,10 +34,10 @@ void process::kill_everything() noexcept
     if (check_exit() != exit_check::still_running)
         return;
     // What is stopped starts no further process while the tree is searched.
-    ::kill(-pid_, SIGSTOP);
-    remember_escaped();
-    kill_escaped();
-    ::kill(-pid_, SIGKILL);
+    signal_group(pid_, SIGSTOP);
+    remember_descendants();
+    kill_descendants();
+    signal_group(pid_, SIGKILL);
     if (!report_.killed) {
         report_.killed = true;
         patience_ = clock::now() + patience_with_leader;
@@ -56,27 +56,27 @@ try {
     // They will be reported as survivors.
 }
 
-void process::remember_escaped() noexcept
+void process::remember_descendants() noexcept
 try {
-    for (const process_entry& found : find_escaped(pid_)) {
-        const bool known = std::ranges::any_of(escaped_, [&found](const process_entry& entry) {
+    for (const process_entry& found : find_descendants(pid_)) {
+        const bool known = std::ranges::any_of(descendants_, [&found](const process_entry& entry) {
             return entry.pid == found.pid && entry.started == found.started;
         });
-        if (!known && escaped_.size() < max_descendants)
-            escaped_.push_back(found);
+        if (!known && descendants_.size() < max_descendants)
+            descendants_.push_back(found);
     }
 } catch (const std::bad_alloc&) {
     // The group can still be signalled.
 }
 
-void process::kill_escaped() noexcept
+void process::kill_descendants() noexcept
 {
     try {
-        freeze_with_descendants(escaped_);
+        freeze_with_descendants(descendants_);
     } catch (const std::bad_alloc&) {
         // Those that are known already are killed.
     }
-    for (const process_entry& entry : escaped_)
+    for (const process_entry& entry : descendants_)
         signal_process(entry, SIGKILL);
 }
 
@@ -88,7 +88,7 @@ void process::reap_adopted() noexcept
         && ::waitid(P_PGID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG) == 0
         && info.si_pid != 0)
         info = {};
-    for (const process_entry& entry : escaped_) {
+    for (const process_entry& entry : descendants_) {
         const auto now = read_process(entry.pid);
         if (now && now->started == entry.started && now->parent == ::getpid())
             ::waitid(P_PID, static_cast<id_t>(entry.pid), &info, WEXITED | WNOHANG);
@@ -106,9 +106,10 @@ std::vector<process_entry> process::remaining() noexcept
     try {
         if (phase_ == phase::running || group_may_remain())
             left = find_group_members(pid_);
-        for (const process_entry& entry : escaped_) {
+        for (const process_entry& entry : descendants_) {
             const auto now = read_process(entry.pid);
-            if (now && now->started == entry.started && now->alive())
+            if (now && now->started == entry.started && now->alive()
+                && std::ranges::find(left, now->pid, &process_entry::pid) == left.end())
                 left.push_back(*now);
         }
     } catch (const std::bad_alloc&) {

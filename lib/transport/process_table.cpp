@@ -130,9 +130,17 @@ bool signal_process(const process_entry& entry, int signal) noexcept
     const auto now = read_process(entry.pid);
     if (!now || now->started != entry.started || !now->alive())
         return false;
+    if (seams().out_of_reach.load())
+        return false;
     if (handle)
         return ::syscall(SYS_pidfd_send_signal, handle.get(), signal, nullptr, 0) == 0;
     return ::kill(entry.pid, signal) == 0;
+}
+
+void signal_group(pid_t group, int signal) noexcept
+{
+    if (!seams().out_of_reach.load())
+        ::kill(-group, signal);
 }
 
 } // namespace mcp_pool::transport

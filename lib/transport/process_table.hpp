@@ -42,4 +42,7 @@ std::vector<pid_t> children_of(pid_t pid);
 // ended, or is out of reach.
 bool signal_process(const process_entry& entry, int signal) noexcept;
 
+// Sends `signal` to the process group `group`, which is known to be no stranger's.
+void signal_group(pid_t group, int signal) noexcept;
+
 } // namespace mcp_pool::transport

@@ -13,6 +13,8 @@ struct test_seams
     std::atomic<bool> no_close_range{false};
     // No /proc/PID/task/TID/children: kernels without CONFIG_PROC_CHILDREN.
     std::atomic<bool> no_children_files{false};
+    // Signals are not permitted: the processes have other user ids now.
+    std::atomic<bool> out_of_reach{false};
     // Children look for another parent than ours, and so find it dead.
     std::atomic<bool> parent_has_died{false};
 };

@@ -3,6 +3,7 @@
 #include "transport/descriptor.hpp"
 #include "transport/process_table.hpp"
 #include "transport/stdio.hpp"
+#include "transport/test_seams.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -185,6 +186,8 @@ void ignore_children(const char*)
 {
     ::signal(SIGCHLD, SIG_IGN);
     expect_ends(false);
+    seams().no_pidfd = true;
+    expect_ends(false);
 }
 
 void wait_for_every_child(const char*)
@@ -203,8 +206,10 @@ void wait_for_every_child(const char*)
         while (::waitpid(-1, nullptr, 0) > 0) {
         }
     });
-    for (int i = 0; i < 10; ++i)
+    for (int i = 0; i < 10; ++i) {
+        seams().no_pidfd = i >= 8;
         expect_ends(true);
+    }
     ::close(keep[1]);
     reaper.join();
 }

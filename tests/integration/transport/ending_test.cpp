@@ -55,7 +55,7 @@ void start_with_grandchildren(scene& s, std::size_t count)
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(endings, descriptor_balance)
+BOOST_FIXTURE_TEST_SUITE(endings, balance)
 
 BOOST_AUTO_TEST_CASE(an_exit_status_is_reported)
 {
@@ -207,6 +207,28 @@ BOOST_AUTO_TEST_CASE(orphans_are_reaped_where_the_host_inherits_them)
     expect_nothing_left(s);
     for (const pid_t grandchild : s.events.grandchildren())
         BOOST_TEST(!read_process(grandchild));
+}
+
+BOOST_AUTO_TEST_CASE(processes_that_cannot_be_killed_are_reported_and_reaped_some_day)
+{
+    scene s(server("stubborn_family"));
+    start_with_grandchildren(s, 2);
+    std::vector<pid_t> expected = s.events.grandchildren();
+    expected.push_back(*s.events.pid);
+    {
+        const without seam(seams().out_of_reach);
+        s.io->stop(stop_step::kill);
+        s.until_ended();
+    }
+    BOOST_TEST(!s.events.end->status);
+    BOOST_TEST(s.events.end->killed);
+    std::vector<int> survivors = s.events.end->survivors;
+    std::ranges::sort(survivors);
+    std::ranges::sort(expected);
+    BOOST_TEST(survivors == expected, boost::test_tools::per_element());
+    // The process thread has not forgotten the leader: no zombie is left.
+    for (const pid_t survivor : expected)
+        ::kill(survivor, SIGKILL);
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_before_the_start_ends_without_a_process)

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct launch_scene : descriptor_balance
+struct launch_scene : balance
 {
     fs::path directory;
 
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_child_of_a_host_that_has_died_meanwhile_does_not_run)
 BOOST_AUTO_TEST_CASE(a_start_copies_nothing_of_the_hosts_memory)
 {
     // A fork would write-protect all pages, and each write after it would fault once.
-    constexpr std::size_t pages = 16 * 1024;
+    constexpr std::size_t pages = 4 * 1024;
     constexpr std::size_t page = 4096;
     void* const memory = ::mmap(
         nullptr, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ inline std::shared_ptr<stdio_server> server(std::string mode, std::string argume
     auto result = std::make_shared<stdio_server>();
     result->command = fixture;
     result->args = {std::move(mode)};
+    result->env = {{"MCP_POOL_TEST_OWNER", std::to_string(::getpid())}};
     if (!argument.empty())
         result->args.push_back(std::move(argument));
     return result;
@@ -75,6 +77,23 @@ inline bool has_remains(pid_t leader)
         return (entry.session == leader || entry.pid == leader)
             && (entry.alive() || entry.parent == ::getpid());
     });
+}
+
+// All processes that this test has brought about, whoever their parent is now, by a variable in their
+// environment; and its zombies.
+inline std::vector<pid_t> processes_of_this_test()
+{
+    const std::string mark = "MCP_POOL_TEST_OWNER=" + std::to_string(::getpid());
+    std::vector<pid_t> result;
+    for (const process_entry& entry : list_processes()) {
+        std::ifstream file("/proc/" + std::to_string(entry.pid) + "/environ", std::ios::binary);
+        bool marked = false;
+        for (std::string variable; !marked && std::getline(file, variable, '\0');)
+            marked = variable == mark;
+        if (entry.pid != ::getpid() && (marked || entry.parent == ::getpid()))
+            result.push_back(entry.pid);
+    }
+    return result;
 }
 
 inline bool is_alive(pid_t pid)
@@ -256,11 +275,11 @@ public:
     std::unique_ptr<transport> io;
 };
 
-// Descriptors before and after a test are the same.
-class descriptor_balance
+// After a test there are no processes of it, and no descriptors that were not there before.
+class balance
 {
 public:
-    descriptor_balance()
+    balance()
     {
         {
             // What the library keeps for good is made now.
@@ -270,8 +289,9 @@ public:
         }
         before_ = open_descriptors();
     }
-    ~descriptor_balance()
+    ~balance()
     {
+        eventually([] { return processes_of_this_test().empty(); });
         // The process thread closes its own in its own time.
         eventually([this] { return open_descriptors() <= before_; });
         BOOST_TEST(open_descriptors() == before_);

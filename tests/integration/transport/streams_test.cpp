@@ -13,7 +13,7 @@ using story = std::vector<std::string>;
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(streams, descriptor_balance)
+BOOST_FIXTURE_TEST_SUITE(streams, balance)
 
 BOOST_AUTO_TEST_CASE(lines_go_there_and_back)
 {
