@@ -193,10 +193,10 @@ bool exists(std::string_view method, era in) noexcept
 
 std::string fault_of_result(const json::value& result, era in)
 {
-    if (in == era::legacy)
-        return {};
     const json::object* object = result.if_object();
-    const json::value* type = object ? object->if_contains("resultType") : nullptr;
+    if (!object)
+        return "the result is no JSON object";
+    const json::value* type = in == era::modern ? object->if_contains("resultType") : nullptr;
     if (!type)
         return {};
     const json::string* name = type->if_string();

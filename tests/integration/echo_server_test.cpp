@@ -188,14 +188,19 @@ BOOST_DATA_TEST_CASE(a_cancelled_call_leaves_the_session_usable,
         pid = session->pid();
         asio::cancellation_signal stop;
         error_code code;
+        bool under_way = false;
         bool done = false;
-        json::object arguments = object("seconds", 3600);
-        session->async_call_tool("sleep", std::move(arguments), {},
-            asio::bind_cancellation_slot(stop.slot(), [&](error_code failure, const tool_result&) {
-                code = failure;
-                done = true;
-            }));
-        call(session, "echo", object("message", "under way"));
+        json::object arguments = object("steps", 10'000);
+        arguments["interval"] = 0.05;
+        call_options watched;
+        watched.on_progress = [&](const progress&) { under_way = true; };
+        auto ended = [&](error_code failure, const tool_result&) {
+            code = failure;
+            done = true;
+        };
+        session->async_call_tool("progress", std::move(arguments), std::move(watched),
+            asio::bind_cancellation_slot(stop.slot(), ended));
+        until([&] { return under_way; });
         stop.emit(asio::cancellation_type::terminal);
         until([&] { return done; });
         BOOST_TEST(code == asio::error::operation_aborted);
