@@ -129,7 +129,10 @@ int bench(const options& asked)
 {
     // With --json - the standard output is for machines.
     std::ostream& out = asked.json_file == "-" ? std::cerr : std::cout;
-    out << headline(asked) << "\n\n" << std::flush;
+    out << headline(asked) << "\n";
+    if (!asked.note.empty())
+        out << asked.note << "\n";
+    out << "\n" << std::flush;
     const std::vector<outcome> runs = run_all(asked);
     const std::vector<const outcome*> shown = medians(runs);
     out << table(shown) << "\n" << explanation(shown) << std::flush;

@@ -27,6 +27,8 @@ struct options
     // Empty: none.
     std::string json_file, report_file;
     bool demo = false;
+    // What a reader must know to judge the numbers.
+    std::string note;
     bool help = false, version = false;
 };
 

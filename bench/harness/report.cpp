@@ -14,7 +14,7 @@ constexpr std::string_view style_sheet = R"(
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8edf3; --soft: #9aa7b6; --rule: #333d49; --paper: #12171d; --card: #1a2129;
     --pool: #6cb2ff; --locked: #f2b04c; --spawn: #f382b5; } }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 60rem; background: var(--paper);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.1rem; margin: 2.5rem 0 .75rem; }
@@ -36,8 +36,8 @@ svg .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
 svg .line.pool { stroke: var(--pool); } svg .line.locked { stroke: var(--locked); }
 svg .line.spawn { stroke: var(--spawn); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; width: 100%; }
-th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--rule);
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .86rem; width: 100%; }
+th, td { padding: .4rem .5rem; text-align: right; border-bottom: 1px solid var(--rule);
   white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; } th:first-child, td:first-child { text-align: left; }
 td.in { padding-left: 1.6rem; color: var(--soft); }
@@ -99,6 +99,20 @@ std::string latency_table(const std::vector<const outcome*>& runs)
     return text + "</table></div>\n";
 }
 
+std::string error_table(const std::vector<const outcome*>& runs)
+{
+    std::string rows;
+    for (const outcome* o : runs)
+        for (const auto& [text, count] : o->error_texts)
+            rows += row({std::string(to_string(o->how)) + ": " + text,
+                         number(static_cast<double>(count))},
+                        "td");
+    if (rows.empty())
+        return {};
+    return "<h2>Errors</h2>\n<div class=\"wide\"><table>\n" + row({"error", "count"}, "th") + rows +
+           "</table></div>\n";
+}
+
 std::string latency_plot(const std::string& title, const std::vector<const outcome*>& runs,
     const recorder outcome::*which)
 {
@@ -152,14 +166,17 @@ std::string report_page(const options& asked, const std::vector<const outcome*>&
     page += style_sheet;
     page += "</style>\n</head>\n<body>\n<h1>Many users, few MCP sessions</h1>\n<p class=\"sub\">"
         + html(headline(asked)) + "</p>\n";
+    if (!asked.note.empty())
+        page += "<p>" + html(asked.note) + "</p>\n";
     page += explanation_list(runs);
     page += log_bars("Calls per second (logarithmic)", throughput);
     page += latency_plot(
         "From the wish to the answer, as a user feels it (logarithmic)", runs, &outcome::total);
     page += latency_plot("Waiting for a session (logarithmic)", runs, &outcome::acquire);
-    page += log_bars("Memory of the client and its servers, resident (logarithmic)", memory);
+    page += linear_bars("Memory of the client and its servers, resident, in MB", memory);
     page += "<h2>The runs</h2>\n" + mode_table(runs);
     page += "<h2>Latencies</h2>\n" + latency_table(runs);
+    page += error_table(runs);
     page += "<p class=\"note\">Closed loop: a user makes the next call when the former one is "
             "answered. Latencies include the calls that were under way when the time was up; "
             "calls per second do not. CPU and memory of the servers include those that were "

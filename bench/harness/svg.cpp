@@ -67,6 +67,34 @@ std::string figure(const std::string& title, double width, double height, const 
         + "</svg></figure>\n";
 }
 
+// Horizontal bars. `at` tells where a positive value lies, from 0 to 1.
+template <class Scale>
+std::string bars_figure(const std::string& title, const std::vector<bar>& bars,
+    const std::vector<double>& ticks, Scale at)
+{
+    constexpr double width = 720, left = 110, right = 110, row = 44, top = 8, bottom = 30;
+    const double plot = width - left - right;
+    const double height = top + row * static_cast<double>(bars.size()) + bottom;
+    std::string body;
+    for (const double value : ticks) {
+        const double x = left + plot * (value > 0 ? at(value) : 0);
+        const int decimals =
+            value > 0 && value < 1 ? static_cast<int>(std::ceil(-std::log10(value))) : 0;
+        body += segment(x, top, x, height - bottom, "grid");
+        body += text_at(x, height - bottom + 18, "middle", "tick", number(value, decimals));
+    }
+    double y = top;
+    for (const bar& b : bars) {
+        const double length = b.value > 0 ? plot * at(b.value) : 0;
+        body += text_at(left - 10, y + row / 2 + 5, "end", "label", b.label);
+        body += "<rect x=\"" + px(left) + "\" y=\"" + px(y + 8) + "\" width=\"" + px(length)
+            + "\" height=\"" + px(row - 16) + "\" rx=\"3\" class=\"" + b.style + "\"/>\n";
+        body += text_at(left + length + 8, y + row / 2 + 5, "start", "value", b.text);
+        y += row;
+    }
+    return figure(title, width, height, body);
+}
+
 } // namespace
 
 std::string html(const std::string& text)
@@ -95,9 +123,6 @@ std::string html(const std::string& text)
 
 std::string log_bars(const std::string& title, const std::vector<bar>& bars)
 {
-    constexpr double width = 720, left = 110, right = 110, row = 44, top = 8, bottom = 30;
-    const double plot = width - left - right;
-    const double height = top + row * static_cast<double>(bars.size()) + bottom;
     std::vector<double> values;
     for (const bar& b : bars)
         values.push_back(b.value);
@@ -105,25 +130,25 @@ std::string log_bars(const std::string& title, const std::vector<bar>& bars)
     // A bar on a logarithmic axis needs a beginning: a decade below the smallest value, so that
     // every bar can be seen.
     axis.low -= 1;
+    std::vector<double> ticks;
+    for (int decade = axis.low; decade <= axis.high; ++decade)
+        ticks.push_back(std::pow(10.0, decade));
+    return bars_figure(title, bars, ticks, [axis](double value) { return axis.at(value); });
+}
 
-    std::string body;
-    for (int decade = axis.low; decade <= axis.high; ++decade) {
-        const double value = std::pow(10.0, decade);
-        const double x = left + plot * axis.at(value);
-        body += segment(x, top, x, height - bottom, "grid");
-        body += text_at(
-            x, height - bottom + 18, "middle", "tick", number(value, std::max(0, -decade)));
-    }
-    double y = top;
-    for (const bar& b : bars) {
-        const double length = b.value > 0 ? plot * axis.at(b.value) : 0;
-        body += text_at(left - 10, y + row / 2 + 5, "end", "label", b.label);
-        body += "<rect x=\"" + px(left) + "\" y=\"" + px(y + 8) + "\" width=\"" + px(length)
-            + "\" height=\"" + px(row - 16) + "\" rx=\"3\" class=\"" + b.style + "\"/>\n";
-        body += text_at(left + length + 8, y + row / 2 + 5, "start", "value", b.text);
-        y += row;
-    }
-    return figure(title, width, height, body);
+std::string linear_bars(const std::string& title, const std::vector<bar>& bars)
+{
+    double most = 0;
+    for (const bar& b : bars)
+        most = std::max(most, b.value);
+    // Steps of 1, 2 or 5 times a power of ten, at most five of them.
+    double step = most > 0 ? std::pow(10.0, std::floor(std::log10(most)) - 1) : 1;
+    for (int i = 0; step * 5 < most; ++i)
+        step *= i % 3 == 1 ? 2.5 : 2;
+    std::vector<double> ticks;
+    for (int i = 0; i <= 5; ++i)
+        ticks.push_back(step * i);
+    return bars_figure(title, bars, ticks, [step](double value) { return value / (5 * step); });
 }
 
 std::string log_lines(const std::string& title, const std::vector<std::string>& categories,

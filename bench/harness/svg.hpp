@@ -21,6 +21,9 @@ struct bar
 // Horizontal bars on a logarithmic axis. Values that are not positive have no bar.
 std::string log_bars(const std::string& title, const std::vector<bar>& bars);
 
+// The same on an axis that begins at 0.
+std::string linear_bars(const std::string& title, const std::vector<bar>& bars);
+
 struct line
 {
     std::string label;

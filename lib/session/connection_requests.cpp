@@ -278,6 +278,9 @@ void connection_driver::on_answer(rpc::message&& m)
     protocol::pending_request request;
     bool counted = false;
     const auto match = id ? table_.take(*id, request, counted) : protocol::answer_match::unknown;
+    // Before a lease can be given back: a session that dies after it is no failed start.
+    if (match != protocol::answer_match::unknown)
+        state_->answered.store(true, std::memory_order_relaxed);
     switch (match) {
     case protocol::answer_match::pending:
         settle(request, std::move(m));
