@@ -9,7 +9,7 @@
 #include "pool/core.hpp"
 
 #include <deque>
-#include <iosfwd>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -40,6 +40,13 @@ struct model_settings
     bool punctual = true;
     std::uint64_t seed = 1;
 };
+
+// The session is on its way to another state, without anybody's doing.
+inline bool background(slot_state s)
+{
+    return s == slot_state::starting || s == slot_state::resetting || s == slot_state::probing
+        || s == slot_state::stopping;
+}
 
 class core_model
 {
@@ -123,8 +130,14 @@ private:
     };
 
     void expect(bool holds, const char* what) const;
+    // One line of the trace.
     template <class... Parts>
-    void note(const Parts&... parts);
+    void note(const Parts&... parts)
+    {
+        if (trace_)
+            (*trace_ << (now_ - time_point(std::chrono::hours(1))).count() << ' ' << ... << parts)
+                << '\n';
+    }
 
     [[nodiscard]] sizes measure() const;
     ticket& ticket_until(duration timeout);
