@@ -78,8 +78,8 @@ static inline const char* json_value_end(const char* p, const char* end)
 
 /* Finds the values of `count` members of the object that begins at `p`; stops when all are found.
  * Strings keep their quotes. Members of nested objects are never mistaken for them. */
-static inline void json_members(const char* p, const char* end, const char* const* names,
-                                struct json_slice* values, int count)
+static inline void json_members(
+    const char* p, const char* end, const char* const* names, struct json_slice* values, int count)
 {
     int missing = count;
     memset(values, 0, sizeof *values * (size_t)count);
@@ -104,8 +104,8 @@ static inline void json_members(const char* p, const char* end, const char* cons
         const char* const value = p;
         p = json_value_end(p, end);
         for (int i = 0; i < count; ++i) {
-            if (values[i].begin == NULL && strlen(names[i]) == name_size &&
-                memcmp(names[i], name, name_size) == 0) {
+            if (values[i].begin == NULL && strlen(names[i]) == name_size
+                && memcmp(names[i], name, name_size) == 0) {
                 values[i].begin = value;
                 values[i].size = (size_t)(p - value);
                 --missing;
@@ -121,8 +121,8 @@ static inline void json_members(const char* p, const char* end, const char* cons
 
 static inline int json_is(struct json_slice value, const char* text)
 {
-    return value.begin != NULL && strlen(text) == value.size &&
-           memcmp(value.begin, text, value.size) == 0;
+    return value.begin != NULL && strlen(text) == value.size
+        && memcmp(value.begin, text, value.size) == 0;
 }
 
 #endif

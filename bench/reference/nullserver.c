@@ -11,30 +11,26 @@
 #include <string.h>
 #include <unistd.h>
 
-enum
-{
-    read_size = 1 << 16,
-    largest_line = 1 << 26,
-    longest_id = 1 << 10
-};
+enum { read_size = 1 << 16, largest_line = 1 << 26, longest_id = 1 << 10 };
 
 static const struct
 {
     const char* method; /* as JSON text; NULL: any other */
     const char* answer; /* what follows the id */
 } canned[] = {
-    {"\"tools/call\"", ",\"result\":{\"resultType\":\"complete\",\"content\":[{\"type\":\"text\","
-                       "\"text\":\"ok\"}]}}\n"},
+    {"\"tools/call\"",
+        ",\"result\":{\"resultType\":\"complete\",\"content\":[{\"type\":\"text\","
+        "\"text\":\"ok\"}]}}\n"},
     {"\"ping\"", ",\"result\":{}}\n"},
     {"\"initialize\"",
-     ",\"result\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}},"
-     "\"serverInfo\":{\"name\":\"nullserver\",\"version\":\"1\"}}}\n"},
+        ",\"result\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}},"
+        "\"serverInfo\":{\"name\":\"nullserver\",\"version\":\"1\"}}}\n"},
     {"\"server/discover\"",
-     ",\"result\":{\"resultType\":\"complete\",\"supportedVersions\":[\"2026-07-28\"],"
-     "\"capabilities\":{\"tools\":{}},\"ttlMs\":3600000,\"cacheScope\":\"public\"}}\n"},
+        ",\"result\":{\"resultType\":\"complete\",\"supportedVersions\":[\"2026-07-28\"],"
+        "\"capabilities\":{\"tools\":{}},\"ttlMs\":3600000,\"cacheScope\":\"public\"}}\n"},
     {"\"tools/list\"",
-     ",\"result\":{\"resultType\":\"complete\",\"tools\":[{\"name\":\"null\","
-     "\"inputSchema\":{\"type\":\"object\"}}],\"ttlMs\":3600000,\"cacheScope\":\"public\"}}\n"},
+        ",\"result\":{\"resultType\":\"complete\",\"tools\":[{\"name\":\"null\","
+        "\"inputSchema\":{\"type\":\"object\"}}],\"ttlMs\":3600000,\"cacheScope\":\"public\"}}\n"},
     {NULL, ",\"error\":{\"code\":-32601,\"message\":\"Method not found\"}}\n"},
 };
 
@@ -107,7 +103,7 @@ int main(int argc, char** argv)
     struct buffer in = {NULL, 0, 0}, out = {NULL, 0, 0};
     if (argc > 1) {
         fputs("Usage: nullserver\nA do-nothing MCP server over standard input and output.\n",
-              strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+            strcmp(argv[1], "--help") == 0 ? stdout : stderr);
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
     for (;;) {

@@ -17,10 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum
-{
-    most_bytes = 4096
-}; /* up to here a pipe takes a line in one piece */
+enum { most_bytes = 4096 }; /* up to here a pipe takes a line in one piece */
 
 static const char usage[] =
     "Usage: pingpong [OPTION]...\n"
@@ -43,7 +40,7 @@ static long number(const char* option, const char* text, long least, long most)
     const long value = strtol(text, &end, 10);
     if (errno != 0 || *end != '\0' || end == text || value < least || value > most) {
         fprintf(stderr, "pingpong: --%s is a number from %ld to %ld, not '%s'\n", option, least,
-                most, text);
+            most, text);
         exit(2);
     }
     return value;
@@ -102,10 +99,8 @@ static int by_size(const void* a, const void* b)
 int main(int argc, char** argv)
 {
     static const struct option options[] = {{"count", required_argument, NULL, 'n'},
-                                            {"bytes", required_argument, NULL, 'b'},
-                                            {"cpu", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+        {"bytes", required_argument, NULL, 'b'}, {"cpu", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     size_t count = 20000, bytes = 120;
     long cpu = -1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -187,9 +182,9 @@ int main(int argc, char** argv)
     qsort(times, count, sizeof *times, by_size);
     printf("{\"bytes\": %zu, \"count\": %zu, \"pinned\": %s, \"min_ns\": %lld, \"p50_ns\": %lld, "
            "\"p99_ns\": %lld, \"max_ns\": %lld, \"cpu_ns_per_round\": %lld}\n",
-           bytes, count, cpu >= 0 ? "true" : "false", (long long)times[0],
-           (long long)times[count / 2], (long long)times[count - 1 - count / 100],
-           (long long)times[count - 1], (long long)(cpu_time / (int64_t)count));
+        bytes, count, cpu >= 0 ? "true" : "false", (long long)times[0], (long long)times[count / 2],
+        (long long)times[count - 1 - count / 100], (long long)times[count - 1],
+        (long long)(cpu_time / (int64_t)count));
     free(times);
     return 0;
 }

@@ -21,13 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum
-{
-    most_slots = 1024,
-    read_size = 1 << 16,
-    largest_line = 1 << 26,
-    largest_request = 1 << 15
-};
+enum { most_slots = 1024, read_size = 1 << 16, largest_line = 1 << 26, largest_request = 1 << 15 };
 
 static const char usage[] =
     "Usage: spawn_reference [OPTION]... -- COMMAND [ARGUMENT]...\n"
@@ -48,13 +42,7 @@ static const char initialize[] =
     "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"spawn_reference\","
     "\"version\":\"1\"}}}\n";
 
-enum stage
-{
-    unused,
-    initializing,
-    calling,
-    ending
-};
+enum stage { unused, initializing, calling, ending };
 
 struct slot
 {
@@ -123,8 +111,8 @@ static void start(struct slot* s)
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     s->begin = now();
-    const int failure =
-        posix_spawnp(&s->pid, configured.command[0], &actions, NULL, configured.command, environ);
+    const int failure = posix_spawnp(
+        &s->pid, configured.command[0], &actions, NULL, configured.command, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (failure != 0) {
         fail(configured.command[0], failure);
@@ -261,8 +249,8 @@ static int time_left(int64_t deadline)
 static void run(int64_t deadline)
 {
     struct pollfd watched[2 * most_slots];
-    while (now() < deadline &&
-           (configured.most_calls == 0 || calls + errors < configured.most_calls)) {
+    while (now() < deadline
+        && (configured.most_calls == 0 || calls + errors < configured.most_calls)) {
         for (size_t i = 0; i < configured.concurrency; ++i) {
             struct slot* s = &slots[i];
             if (s->stage == unused) {
@@ -312,8 +300,8 @@ static double cpu_seconds(int who)
 {
     struct rusage used;
     getrusage(who, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+        + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 static double number(const char* option, const char* text, double least, double most)
@@ -322,7 +310,7 @@ static double number(const char* option, const char* text, double least, double 
     const double value = strtod(text, &rest);
     if (rest == text || *rest != '\0' || !(value >= least && value <= most)) {
         fprintf(stderr, "spawn_reference: --%s is a number from %g to %g, not '%s'\n", option,
-                least, most, text);
+            least, most, text);
         exit(2);
     }
     return value;
@@ -331,14 +319,10 @@ static double number(const char* option, const char* text, double least, double 
 static void read_command_line(int argc, char** argv)
 {
     static const struct option options[] = {{"concurrency", required_argument, NULL, 'n'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {"calls", required_argument, NULL, 'c'},
-                                            {"tool", required_argument, NULL, 't'},
-                                            {"arguments", required_argument, NULL, 'a'},
-                                            {"end", required_argument, NULL, 'e'},
-                                            {"timeout", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+        {"seconds", required_argument, NULL, 's'}, {"calls", required_argument, NULL, 'c'},
+        {"tool", required_argument, NULL, 't'}, {"arguments", required_argument, NULL, 'a'},
+        {"end", required_argument, NULL, 'e'}, {"timeout", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
         switch (option) {
         case 'n':
@@ -376,10 +360,10 @@ static void read_command_line(int argc, char** argv)
     }
     configured.command = argv + optind;
     const int size = snprintf(request, sizeof request,
-                              "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
-                              "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":"
-                              "{\"name\":\"%s\",\"arguments\":%s}}\n",
-                              configured.tool, configured.arguments);
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":"
+        "{\"name\":\"%s\",\"arguments\":%s}}\n",
+        configured.tool, configured.arguments);
     request_size = (size_t)size;
     if (optind == argc || request_size >= sizeof request) {
         fputs(optind == argc ? usage : "spawn_reference: --arguments is too long\n", stderr);
@@ -402,9 +386,9 @@ int main(int argc, char** argv)
            "\"seconds\": %.3f, \"calls\": %zu, \"errors\": %zu, \"calls_per_second\": %.3f, "
            "\"call_ms\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}, "
            "\"cpu_seconds\": {\"self\": %.3f, \"children\": %.3f}}\n",
-           configured.concurrency, configured.kill ? "kill" : "close", seconds, calls, errors,
-           (double)calls / seconds, percentile(0.5), percentile(0.9), percentile(0.99),
-           percentile(1), cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
+        configured.concurrency, configured.kill ? "kill" : "close", seconds, calls, errors,
+        (double)calls / seconds, percentile(0.5), percentile(0.9), percentile(0.99), percentile(1),
+        cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
     for (size_t i = 0; i < most_slots; ++i) {
         free(slots[i].data);
     }

@@ -138,8 +138,8 @@ BOOST_AUTO_TEST_CASE(a_storm_of_timeouts_and_cancellations_loses_no_session)
     session_pool pool(pool_crew.context.get_executor(), config(4), server.source());
     tally total;
     for (unsigned i = 0; i != 32; ++i)
-        asio::co_spawn(asio::make_strand(users.context), restless_user(pool, total, i),
-            asio::detached);
+        asio::co_spawn(
+            asio::make_strand(users.context), restless_user(pool, total, i), asio::detached);
     BOOST_REQUIRE(eventually([&] { return total.finished == 32; }));
     BOOST_TEST(total.outcomes() == total.asked);
     BOOST_TEST(total.other == 0);
@@ -234,8 +234,8 @@ BOOST_AUTO_TEST_CASE(users_resizers_evictors_and_killers_at_once)
         ++done;
     };
     for (int i = 0; i != 24; ++i)
-        asio::co_spawn(asio::make_strand(users.context), user(pool, finished, calls, lost),
-            asio::detached);
+        asio::co_spawn(
+            asio::make_strand(users.context), user(pool, finished, calls, lost), asio::detached);
     std::size_t victim = 0;
     std::mt19937 random(7);
     while (finished != 24) {

@@ -95,8 +95,8 @@ struct pool_fixture
     {
         auto result = finish(pool->acquire(30s), where);
         BOOST_REQUIRE_MESSAGE(result->value,
-            "acquire at line " << where.line() << " failed: "
-                               << (result->failure ? result->failure->what() : "?"));
+            "acquire at line " << where.line()
+                               << " failed: " << (result->failure ? result->failure->what() : "?"));
         return std::move(*result->value);
     }
 

@@ -206,8 +206,8 @@ BOOST_AUTO_TEST_CASE(each_kind_of_cancellation_ends_the_wait)
         asio::cancellation_signal signal;
         error_code seen;
         bool done = false;
-        pool->async_acquire(30s,
-            asio::bind_cancellation_slot(signal.slot(), [&](error_code code, lease none) {
+        pool->async_acquire(
+            30s, asio::bind_cancellation_slot(signal.slot(), [&](error_code code, lease none) {
                 seen = code;
                 done = true;
                 BOOST_TEST(!none);
@@ -232,8 +232,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_acquire_does_not_stop_the_start_it_caused)
     open();
     asio::cancellation_signal signal;
     bool done = false;
-    pool->async_acquire(30s,
-        asio::bind_cancellation_slot(signal.slot(), [&](error_code, lease) { done = true; }));
+    pool->async_acquire(
+        30s, asio::bind_cancellation_slot(signal.slot(), [&](error_code, lease) { done = true; }));
     until([&] { return server.sessions_started() == 1; });
     signal.emit(asio::cancellation_type::terminal);
     until([&] { return done; });
@@ -277,8 +277,7 @@ BOOST_AUTO_TEST_CASE(a_session_for_a_handler_that_is_never_called_comes_back)
     open(one);
     auto other = std::make_unique<asio::io_context>();
     lease held = acquire();
-    pool->async_acquire(
-        30s, asio::bind_executor(other->get_executor(), [](error_code, lease) {}));
+    pool->async_acquire(30s, asio::bind_executor(other->get_executor(), [](error_code, lease) {}));
     BOOST_TEST(pool->stats().waiting == 1u);
     held.release();
     // Claimed and posted to a context that nobody runs.
@@ -296,8 +295,8 @@ BOOST_AUTO_TEST_CASE(cancellation_between_grant_and_delivery_passes_the_session_
     lease held = acquire();
     asio::cancellation_signal signal;
     int granted = 0;
-    pool->async_acquire(30s,
-        asio::bind_cancellation_slot(signal.slot(), [&](error_code code, lease) {
+    pool->async_acquire(
+        30s, asio::bind_cancellation_slot(signal.slot(), [&](error_code code, lease) {
             // Claimed before the signal: the session has arrived, and goes back here.
             BOOST_TEST(!code);
             ++granted;

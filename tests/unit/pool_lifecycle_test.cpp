@@ -176,8 +176,7 @@ BOOST_AUTO_TEST_CASE(a_command_that_cannot_run_fails_at_once_with_the_cause)
     open();
     auto result = finish(pool->acquire(30s));
     BOOST_TEST(result->code() == errc::circuit_open);
-    BOOST_TEST(std::string(result->failure->what()).find("command not found")
-        != std::string::npos);
+    BOOST_TEST(std::string(result->failure->what()).find("command not found") != std::string::npos);
     auto boot = finish(pool->wait_ready(1, 30s));
     BOOST_TEST(boot->code() == errc::start_failed);
 }
@@ -395,8 +394,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_ends_early_takes_everything_along)
 {
     server.on_request(hold_tool_calls);
     auto inner = std::make_unique<asio::io_context>();
-    auto owner = std::make_shared<session_pool>(
-        inner->get_executor(), config(), server.source());
+    auto owner = std::make_shared<session_pool>(inner->get_executor(), config(), server.source());
     lease held;
     owner->async_acquire(30s, [&](error_code, lease l) { held = std::move(l); });
     while (!held)
@@ -415,8 +413,8 @@ BOOST_AUTO_TEST_CASE(a_context_that_ends_early_takes_everything_along)
     pool_limits two;
     two.max_size = 2;
     owner->resize(two);
-    owner->async_acquire(30s,
-        asio::bind_executor(context.get_executor(), [&](error_code code, lease) {
+    owner->async_acquire(
+        30s, asio::bind_executor(context.get_executor(), [&](error_code code, lease) {
             BOOST_TEST(code == errc::pool_closed);
             elsewhere_done = true;
         }));

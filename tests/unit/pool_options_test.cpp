@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_refused_by_name_value_and_range)
         const variable v(name, value);
         return refusal_of([] { pool_overrides::from_environment(); });
     };
-    BOOST_TEST(from("MCP_POOL_SIZE", "ten") == R"(MCP_POOL_SIZE="ten": expected an integer from 1 to 10000)");
+    BOOST_TEST(from("MCP_POOL_SIZE", "ten")
+        == R"(MCP_POOL_SIZE="ten": expected an integer from 1 to 10000)");
     BOOST_TEST(from("MCP_POOL_SIZE", "0").find("from 1 to 10000") != std::string::npos);
     BOOST_TEST(from("MCP_POOL_SIZE", "10001").find("from 1 to 10000") != std::string::npos);
     BOOST_TEST(from("MCP_POOL_SIZE", "").find("expected an integer") != std::string::npos);
@@ -84,7 +85,8 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_refused_by_name_value_and_range)
     BOOST_TEST(from("MCP_POOL_MAX_WAIT", "-1").find("expected seconds") != std::string::npos);
     BOOST_TEST(from("MCP_POOL_MAX_WAIT", "nan").find("expected seconds") != std::string::npos);
     BOOST_TEST(from("MCP_POOL_MAX_WAIT", "5s").find("expected seconds") != std::string::npos);
-    BOOST_TEST(from("MCP_POOL_SCALING", "auto") == R"(MCP_POOL_SCALING="auto": expected fixed or adaptive)");
+    BOOST_TEST(from("MCP_POOL_SCALING", "auto")
+        == R"(MCP_POOL_SCALING="auto": expected fixed or adaptive)");
     // Control characters do not reach a terminal.
     BOOST_TEST(from("MCP_POOL_SIZE", "\x1b[2J").find('\x1b') == std::string::npos);
 
@@ -107,10 +109,14 @@ BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
         return refusal_of([&] { fixture.open(o); });
     };
     const std::string later = "is not available in this version";
-    BOOST_TEST(with([](auto& o) { o.scaling = scaling_policy::adaptive; }).find(later) != std::string::npos);
-    BOOST_TEST(with([](auto& o) { o.sharing = sharing_policy::multiplexed; }).find(later) != std::string::npos);
-    BOOST_TEST(with([](auto& o) { o.max_lifetime = 1h; }).find("max_lifetime") != std::string::npos);
-    BOOST_TEST(with([](auto& o) { o.queue = queue_policy::fair; }).find(later) != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.scaling = scaling_policy::adaptive; }).find(later)
+        != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.sharing = sharing_policy::multiplexed; }).find(later)
+        != std::string::npos);
+    BOOST_TEST(
+        with([](auto& o) { o.max_lifetime = 1h; }).find("max_lifetime") != std::string::npos);
+    BOOST_TEST(
+        with([](auto& o) { o.queue = queue_policy::fair; }).find(later) != std::string::npos);
     BOOST_TEST(with([](auto&) {}) == "accepted");
 
     pool_fixture fixture;
