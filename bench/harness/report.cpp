@@ -104,13 +104,13 @@ std::string error_table(const std::vector<const outcome*>& runs)
     std::string rows;
     for (const outcome* o : runs)
         for (const auto& [text, count] : o->error_texts)
-            rows += row({std::string(to_string(o->how)) + ": " + text,
-                         number(static_cast<double>(count))},
-                        "td");
+            rows += row(
+                {std::string(to_string(o->how)) + ": " + text, number(static_cast<double>(count))},
+                "td");
     if (rows.empty())
         return {};
-    return "<h2>Errors</h2>\n<div class=\"wide\"><table>\n" + row({"error", "count"}, "th") + rows +
-           "</table></div>\n";
+    return "<h2>Errors</h2>\n<div class=\"wide\"><table>\n" + row({"error", "count"}, "th") + rows
+        + "</table></div>\n";
 }
 
 std::string latency_plot(const std::string& title, const std::vector<const outcome*>& runs,

@@ -78,8 +78,9 @@ std::string bars_figure(const std::string& title, const std::vector<bar>& bars,
     std::string body;
     for (const double value : ticks) {
         const double x = left + plot * (value > 0 ? at(value) : 0);
-        const int decimals =
-            value > 0 && value < 1 ? static_cast<int>(std::ceil(-std::log10(value))) : 0;
+        const int decimals = value > 0 && value < 1
+            ? static_cast<int>(std::ceil(-std::log10(value)))
+            : 0;
         body += segment(x, top, x, height - bottom, "grid");
         body += text_at(x, height - bottom + 18, "middle", "tick", number(value, decimals));
     }
