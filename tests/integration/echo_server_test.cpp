@@ -229,7 +229,9 @@ BOOST_AUTO_TEST_CASE(serves_50_users_with_10_sessions_and_executes_every_call_on
     const pool_stats stats = pool->stats();
     BOOST_TEST(stats.created <= 10u);
     BOOST_TEST(stats.total_requests == 1000u);
-    BOOST_TEST(stats.reused == stats.total_requests - stats.created);
+    // A session that became ready after the last call has served nobody.
+    BOOST_TEST(stats.total_requests - stats.reused <= stats.created);
+    BOOST_TEST(stats.reused >= 990u);
 }
 
 BOOST_AUTO_TEST_CASE(killed_servers_cost_typed_errors_and_no_call_is_executed_twice)

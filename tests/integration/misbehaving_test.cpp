@@ -456,9 +456,15 @@ BOOST_AUTO_TEST_CASE(while_nobody_has_a_lease_is_answered)
     open({"ask-idle", "ping"});
     check_recovered();
     lease session = acquire();
-    const auto call = echo(session);
-    BOOST_TEST_REQUIRE(!call->failure, why(call));
-    BOOST_TEST(json::parse(call->value->text()).at("result").as_object().empty());
+    // A call may come to the server before the reply that it waits for; such a one is only echoed.
+    std::string told = "hi";
+    for (int calls = 0; calls != 1000 && told == "hi"; ++calls) {
+        const auto call = echo(session);
+        BOOST_TEST_REQUIRE(!call->failure, why(call));
+        told = call->value->text();
+    }
+    BOOST_TEST_REQUIRE(told != "hi");
+    BOOST_TEST(json::parse(told).at("result").as_object().empty());
 }
 
 BOOST_AUTO_TEST_CASE(in_the_modern_era_is_not_answered)

@@ -278,13 +278,13 @@ BOOST_AUTO_TEST_CASE(modern_requests_share_the_connection_and_may_be_answered_in
     r.settle();
     BOOST_TEST(ids.size() == 64u);
     for (std::size_t i = 64; i-- > 0;)
-        r.server.emit(1, answer_line(ids[i], std::to_string(ids[i])));
+        r.server.emit(1, answer_line(ids[i], R"({"id":)" + std::to_string(ids[i]) + "}"));
     r.until([&] { return ids.size() == 70; });
     for (std::size_t i = 64; i < 70; ++i)
-        r.server.emit(1, answer_line(ids[i], std::to_string(ids[i])));
+        r.server.emit(1, answer_line(ids[i], R"({"id":)" + std::to_string(ids[i]) + "}"));
     for (std::size_t i = 0; i < out.size(); ++i) {
         r.finish(out[i]);
-        BOOST_TEST(out[i]->result.as_int64() == ids[i]);
+        BOOST_TEST(out[i]->result.at("id").as_int64() == ids[i]);
     }
 }
 
