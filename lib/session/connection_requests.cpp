@@ -261,7 +261,6 @@ void connection_driver::on_notification(const rpc::message& m)
 void connection_driver::on_answer(rpc::message&& m)
 {
     const std::optional<std::int64_t> id = m.integer_id();
-    state_->answered.store(true, std::memory_order_relaxed);
     if (id && id == reset_probe_) {
         reset_probe_.reset();
         uncount(table_.settle());

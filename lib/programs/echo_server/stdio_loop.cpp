@@ -143,12 +143,15 @@ int wait(pollfd (&watched)[2], std::optional<clock::time_point> deadline)
 
 int flush(output& to_client)
 {
-    const auto deadline = clock::now() + last_words;
+    auto deadline = clock::now() + last_words;
     int failure = to_client.write_some();
     while (failure == 0 && to_client.backlog() != 0 && clock::now() < deadline) {
+        const std::size_t before = to_client.backlog();
         pollfd watched[2] = {{STDOUT_FILENO, POLLOUT, 0}, {-1, 0, 0}};
         wait(watched, deadline);
         failure = to_client.write_some();
+        if (to_client.backlog() < before)
+            deadline = clock::now() + last_words;
     }
     if (failure == 0 && to_client.backlog() != 0) {
         failure = ETIME;
