@@ -139,9 +139,14 @@ void connection_driver::finish(request_op* op, error_code code, json::value&& re
 {
     if (op->complete(code, std::move(result), std::move(details)))
         return;
-    // No memory for the post. Tried again at the next event.
+    // No memory for the post.
     undelivered_.push_back(op);
     deliver_again_at_ = clock::now() + delivery_retry;
+    try {
+        wake_at(deliver_again_at_);
+    } catch (const std::exception&) {
+        // Not for the timer either: the next line that comes is the occasion.
+    }
 }
 
 void connection_driver::deliver_again()

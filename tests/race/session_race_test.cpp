@@ -1,0 +1,191 @@
+// One connection, a context with several threads, callers on threads of their own: for the thread
+// sanitizer, and for counts that must come out even.
+#include "session/connection.hpp"
+#include "session/transport_source.hpp"
+
+#include <mcp_pool/testing/scripted_server.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <future>
+#include <thread>
+
+using namespace mcp_pool;
+using namespace std::chrono_literals;
+using mcp_pool::testing::call;
+using mcp_pool::testing::personality;
+using mcp_pool::testing::reply;
+
+namespace {
+
+class host final : public detail::connection_events, public detail::session_owner
+{
+public:
+    std::promise<bool> started;
+    std::promise<void> ended;
+    std::atomic<int> resets = 0;
+
+    void on_ready(detail::session_state&) override { started.set_value(true); }
+    void on_failed(detail::session_state&, detail::failed_start) override
+    {
+        started.set_value(false);
+    }
+    void on_broken(
+        detail::session_state&, detail::broken_cause, std::shared_ptr<const diagnostics>) override
+    {}
+    void on_reset_done(detail::session_state&) override { ++resets; }
+    void on_probe_done(detail::session_state&) override {}
+    void on_ended(detail::session_state&, const transport::end_report&) override
+    {
+        ended.set_value();
+    }
+    void give_back(detail::session_state&) noexcept override {}
+};
+
+// Everything of one session, on a pool of threads.
+struct scene
+{
+    testing::scripted_server server;
+    asio::thread_pool threads{3};
+    std::shared_ptr<host> told = std::make_shared<host>();
+    std::shared_ptr<detail::server_state> shared;
+    std::shared_ptr<detail::session_state> state;
+    std::shared_ptr<detail::connection> io;
+
+    explicit scene(personality p)
+        : server(p)
+    {
+        stdio_server process;
+        process.command = "scripted";
+        server_config config("scripted", process);
+        shared = std::make_shared<detail::server_state>(
+            config, pool_options(), server.source()->make);
+        state = std::make_shared<detail::session_state>(*told, 0, 1);
+        io = detail::connection::make(threads.get_executor(), shared, state, told);
+        state->set_io(io);
+        io->start();
+        auto ready = told->started.get_future();
+        BOOST_TEST_REQUIRE((ready.wait_for(60s) == std::future_status::ready));
+        BOOST_TEST_REQUIRE(ready.get());
+        state->generation = 1;
+    }
+
+    ~scene()
+    {
+        threads.join();
+        state->take_io();
+        io.reset();
+    }
+
+    void end()
+    {
+        auto ended = told->ended.get_future();
+        io->stop(transport::stop_step::close_input, "the test is over");
+        BOOST_TEST_REQUIRE((ended.wait_for(60s) == std::future_status::ready));
+    }
+};
+
+// Makes calls one after another from a strand of its own; every third is cancelled from that strand.
+void caller(scene& s, int calls, std::atomic<int>& completed)
+{
+    auto strand = asio::make_strand(s.threads.get_executor());
+    for (int i = 0; i < calls; ++i) {
+        asio::cancellation_signal signal;
+        std::promise<void> done;
+        asio::post(strand, [&] {
+            s.state->view.async_call_tool("echo", {}, {},
+                asio::bind_cancellation_slot(
+                    signal.slot(), asio::bind_executor(strand, [&](error_code, tool_result) {
+                        ++completed;
+                        done.set_value();
+                    })));
+        });
+        auto finished = done.get_future();
+        if (i % 3 == 0) {
+            std::promise<void> emitted;
+            asio::post(strand, [&] {
+                signal.emit(asio::cancellation_type::terminal);
+                emitted.set_value();
+            });
+            emitted.get_future().wait();
+        }
+        // Boost.Test is for one thread, and nothing sane can follow.
+        if (finished.wait_for(60s) != std::future_status::ready)
+            std::abort();
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(one_session_many_threads)
+
+BOOST_AUTO_TEST_CASE(every_call_completes_once_and_the_count_comes_out_even)
+{
+    for (const personality p : {personality::legacy, personality::modern}) {
+        scene s(p);
+        std::atomic<int> completed = 0;
+        std::vector<std::thread> callers;
+        for (int i = 0; i < 4; ++i)
+            callers.emplace_back([&] { caller(s, 150, completed); });
+        for (std::thread& t : callers)
+            t.join();
+        BOOST_TEST(completed == 4 * 150);
+        // The answers to cancelled calls may still be on their way.
+        const bool even = s.server.wait_until(
+            [&](const auto&) { return s.state->unanswered == 0; }, 60s);
+        BOOST_TEST(even);
+        s.end();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(leases_that_end_under_calls_leave_a_clean_session)
+{
+    scene s(personality::legacy);
+    s.server.on_request([](const call& c) -> std::optional<reply> {
+        return c.method == "tools/call" ? std::optional(reply::silence()) : std::nullopt;
+    });
+    for (int i = 0; i < 200; ++i) {
+        std::vector<std::future<tool_result>> calls;
+        for (int n = 0; n < 3; ++n)
+            calls.push_back(s.state->view.async_call_tool("echo", {}, {}, asio::use_future));
+        ++s.state->generation;
+        s.io->reset();
+        for (auto& c : calls) {
+            BOOST_TEST_REQUIRE((c.wait_for(60s) == std::future_status::ready));
+            BOOST_CHECK_THROW(c.get(), boost::system::system_error);
+        }
+        const bool reset = s.server.wait_until(
+            [&](const auto&) { return s.told->resets == i + 1; }, 60s);
+        BOOST_TEST_REQUIRE(reset);
+        BOOST_TEST(s.state->unanswered == 0u);
+        ++s.state->generation;
+    }
+    s.end();
+}
+
+BOOST_AUTO_TEST_CASE(a_death_under_calls_completes_them_all)
+{
+    scene s(personality::modern);
+    std::atomic<int> completed = 0;
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 4; ++i)
+        callers.emplace_back([&] { caller(s, 100, completed); });
+    const bool under_way = s.server.wait_until([&](const auto&) { return completed >= 50; }, 60s);
+    BOOST_TEST(under_way);
+    s.server.kill(1);
+    for (std::thread& t : callers)
+        t.join();
+    BOOST_TEST(completed == 4 * 100);
+    auto ended = s.told->ended.get_future();
+    BOOST_TEST((ended.wait_for(60s) == std::future_status::ready));
+    BOOST_TEST(s.state->unanswered == 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
