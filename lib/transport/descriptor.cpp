@@ -52,4 +52,15 @@ low_descriptors_plug::~low_descriptors_plug()
     }
 }
 
+int lifted(int fd) noexcept
+{
+    if (fd < 0 || fd >= 3)
+        return fd;
+    const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return higher;
+}
+
 } // namespace mcp_pool::transport

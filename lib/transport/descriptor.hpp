@@ -56,4 +56,8 @@ public:
     ~low_descriptors_plug();
 };
 
+// `fd`, or where that is below 3 a duplicate that is not, close-on-exec: where a plug stood in the way
+// of nothing, because somebody else had that number for a moment. -1 and errno if there is none.
+int lifted(int fd) noexcept;
+
 } // namespace mcp_pool::transport

@@ -69,17 +69,26 @@ struct mailbox::delivery
     void operator()() const { box->deliver(); }
 };
 
-mailbox::mailbox(const connection_strand& strand, std::weak_ptr<process_watcher> watcher)
-    : strand_(asio::prefer(strand, asio::execution::outstanding_work.tracked))
-    , watcher_(std::move(watcher))
+std::shared_ptr<mailbox> mailbox::make(
+    const connection_strand& strand, std::weak_ptr<process_watcher> watcher)
+{
+    const std::shared_ptr<mailbox> box(new mailbox(std::move(watcher)));
+    asio::execution_context& context = asio::query(strand, asio::execution::context);
+    asio::use_service<mailbox_service>(context).enlist(*box);
+    return box;
+}
+
+mailbox::mailbox(std::weak_ptr<process_watcher> watcher)
+    : watcher_(std::move(watcher))
 {}
 
 mailbox::~mailbox() = default;
 
-void mailbox::open()
+void mailbox::open(const connection_strand& strand)
 {
-    asio::execution_context& context = asio::query(*strand_, asio::execution::context);
-    asio::use_service<mailbox_service>(context).enlist(*this);
+    connection_strand tracked = asio::prefer(strand, asio::execution::outstanding_work.tracked);
+    const std::lock_guard lock(mutex_);
+    strand_.emplace(std::move(tracked));
 }
 
 bool mailbox::deliver_later() noexcept
@@ -125,7 +134,11 @@ void mailbox::cut() noexcept
         strand.swap(strand_);
         news = std::exchange(news_, {});
     }
-    if (strand && service_ != nullptr)
+}
+
+void mailbox::strike_off() noexcept
+{
+    if (service_ != nullptr)
         service_->strike_off(*this);
 }
 

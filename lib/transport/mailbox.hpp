@@ -53,23 +53,23 @@ protected:
 
 class mailbox_service;
 
-// Holds the strand on behalf of the process thread, which must never touch an execution context
-// that may be gone. Every post happens under the mutex; cut(), called before the context can end,
-// waits for no more than the post under way. A mailbox is cut by its transport and, whichever comes
-// first, by a service of the context, whose shutdown comes before that of the scheduler.
-//
-// Until it is cut it counts as outstanding work of the context: news of a process that has no pipe
-// left to wait on must not find the context stopped.
+// Holds the strand on behalf of the process thread, which must never touch an execution context that
+// may be gone. Every post happens under the mutex; cut(), called before the context can end, waits
+// for no more than the post under way. A mailbox is cut by its transport or, if that is longer-lived,
+// by a service of the context, whose shutdown comes before that of the scheduler.
 class mailbox : public std::enable_shared_from_this<mailbox>
 {
 public:
-    mailbox(const connection_strand& strand, std::weak_ptr<process_watcher> watcher);
+    // Enlists with the context of `strand`, so that `watcher` learns of its end.
+    static std::shared_ptr<mailbox> make(
+        const connection_strand& strand, std::weak_ptr<process_watcher> watcher);
     mailbox(const mailbox&) = delete;
     mailbox& operator=(const mailbox&) = delete;
     ~mailbox();
 
-    // Enlists with the strand's context. Called once, before the first put().
-    void open();
+    // From here on it takes news, and counts as outstanding work of the context until it is cut: news
+    // of a process that has no pipe left to wait on must not find the context stopped.
+    void open(const connection_strand& strand);
 
     // Adds news by `fill(process_news&)` and posts their delivery unless one is on its way. False:
     // no memory for it at present; deliver_later() is to be tried again.
@@ -87,19 +87,22 @@ public:
 
     bool deliver_later() noexcept;
 
-    // Ends everything: no delivery comes any more, undelivered news are destroyed. On the strand,
-    // or while the context is being shut down.
+    // No delivery comes any more, undelivered news are destroyed. On the strand, or while the context
+    // is being shut down.
     void cut() noexcept;
+    // The watcher goes: it wants to know nothing of the end of the context either.
+    void strike_off() noexcept;
 
 private:
     friend class mailbox_service;
     struct delivery;
 
+    explicit mailbox(std::weak_ptr<process_watcher> watcher);
     bool post_delivery() noexcept;
     void deliver();
 
     std::mutex mutex_;
-    // Unset: cut.
+    // Unset: not open yet, or cut.
     std::optional<connection_strand> strand_;
     process_news news_;
     bool delivery_posted_ = false;

@@ -36,6 +36,15 @@ exit_status status_of(const siginfo_t& info)
         info.si_status};
 }
 
+// Linux 5.2 and 5.3 make pidfds that waitid() does not know.
+bool can_be_waited_for(const descriptor& pidfd) noexcept
+{
+    siginfo_t ignored = {};
+    const int result = ::waitid(
+        wait_by_pidfd, static_cast<id_t>(pidfd.get()), &ignored, WEXITED | WNOWAIT | WNOHANG);
+    return result == 0 || errno == ECHILD;
+}
+
 } // namespace
 
 process::process(std::shared_ptr<const stdio_server> server, environment variables,
@@ -165,7 +174,8 @@ void process::started(spawned_process made, process_watch& watch)
 {
     phase_ = phase::running;
     pid_ = made.pid;
-    pidfd_ = std::move(made.pidfd);
+    if (made.pidfd && can_be_waited_for(made.pidfd))
+        pidfd_ = std::move(made.pidfd);
     watched_ = pidfd_ && watch.watch(pidfd_, *this);
     if (!pidfd_)
         identity_ = read_process(pid_);

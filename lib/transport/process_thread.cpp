@@ -33,10 +33,10 @@ process_thread::process_thread()
 {
     {
         const low_descriptors_plug plug;
-        epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+        epoll_.reset(lifted(::epoll_create1(EPOLL_CLOEXEC)));
         if (!epoll_)
             throw_error(errno, "epoll_create1");
-        wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        wake_.reset(lifted(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
         if (!wake_)
             throw_error(errno, "eventfd");
     }
@@ -89,6 +89,7 @@ void process_thread::run() noexcept
             const timespec pause = {0, 50'000'000};
             ::nanosleep(&pause, nullptr);
         }
+        const low_descriptors_plug plug;
         for (int i = 0; i < count; ++i) {
             auto* const who = static_cast<process*>(events[static_cast<std::size_t>(i)].data.ptr);
             if (who == nullptr) {

@@ -16,9 +16,29 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define MCP_POOL_THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MCP_POOL_THREAD_SANITIZER
+#endif
+#endif
+
+#ifdef MCP_POOL_THREAD_SANITIZER
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
+#endif
+
 namespace mcp_pool::transport {
 
 namespace {
+
+#ifdef MCP_POOL_THREAD_SANITIZER
+// The sanitizer takes every clone() for a fork and then regards this process, whose memory the child
+// shares, as the child. It does not replace the C library's other name for the same function.
+constexpr auto make_process = &::__clone;
+#else
+constexpr auto make_process = &::clone;
+#endif
 
 constexpr std::size_t stack_bytes = std::size_t{128} << 10;
 constexpr std::size_t guard_bytes = std::size_t{64} << 10;
@@ -34,9 +54,9 @@ int make_pipe(pipe_ends& ends) noexcept
     int fds[2];
     if (::pipe2(fds, O_CLOEXEC) != 0)
         return errno;
-    ends.read.reset(fds[0]);
-    ends.write.reset(fds[1]);
-    return 0;
+    ends.read.reset(lifted(fds[0]));
+    ends.write.reset(lifted(fds[1]));
+    return ends.read && ends.write ? 0 : errno;
 }
 
 // On our end only: the flag belongs to the open file, and the ends of a pipe are two.
@@ -52,7 +72,7 @@ int duplicate_stderr(descriptor& result) noexcept
     // A plug stands there where the host has no stderr; it is no stream.
     if (result && (::fcntl(result.get(), F_GETFL) & O_PATH) == 0)
         return 0;
-    result.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    result.reset(lifted(::open("/dev/null", O_WRONLY | O_CLOEXEC)));
     return result ? 0 : errno;
 }
 
@@ -104,13 +124,13 @@ pid_t clone_child(child_orders& orders, const child_stack& stack, int& pidfd) no
     if (!seams().no_pidfd.load()) {
         // Together with the process: between clone() and pidfd_open() a host that waits for every
         // child could have freed the pid for somebody else.
-        const pid_t pid = ::clone(
+        const pid_t pid = make_process(
             run_child, stack.top(), flags | CLONE_PIDFD, &orders, &pidfd, nullptr, nullptr);
         if (pid != -1 || errno != EINVAL)
             return pid;
     }
     pidfd = -1;
-    return ::clone(run_child, stack.top(), flags, &orders);
+    return make_process(run_child, stack.top(), flags, &orders);
 }
 
 } // namespace
@@ -144,7 +164,6 @@ void* child_stack::top() const noexcept
 std::variant<spawned_process, spawn_failure> spawn(
     const launch_plan& plan, bool inherit_stderr, const child_stack& stack)
 {
-    const low_descriptors_plug plug;
     pipe_ends input;
     pipe_ends output;
     pipe_ends errors;
@@ -179,7 +198,7 @@ std::variant<spawned_process, spawn_failure> spawn(
     const pid_t pid = clone_child(orders, stack, pidfd);
     if (pid == -1)
         return spawn_failure(launch_stage::create, errno);
-    descriptor watch(pidfd);
+    descriptor watch(lifted(pidfd));
     if (orders.error != 0) {
         // Never executed; a host that waits for every child may have been faster.
         siginfo_t info = {};

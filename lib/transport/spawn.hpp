@@ -57,8 +57,8 @@ struct spawn_failure
 // blocked signals and descriptors 0, 1 and 2 only. Returns when the program runs or has failed to;
 // what failed has been reaped. The cost does not depend on the memory of this process.
 //
-// Preconditions: called on the process thread: the child gets SIGKILL when the calling thread ends.
-// A slow file system holds the call up inside execve().
+// Preconditions: called on the process thread, since the child gets SIGKILL when the calling thread
+// ends, and under a low_descriptors_plug. A slow file system holds the call up inside execve().
 std::variant<spawned_process, spawn_failure> spawn(
     const launch_plan& plan, bool inherit_stderr, const child_stack& stack);
 

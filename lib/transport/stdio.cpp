@@ -31,7 +31,7 @@ std::unique_ptr<transport> make_stdio_transport(connection_strand strand, transp
 {
     ignore_sigpipe_once();
     return std::make_unique<stdio_transport>(
-        std::make_shared<stdio_link>(std::move(strand), events, std::move(server), limits));
+        stdio_link::make(std::move(strand), events, std::move(server), limits));
 }
 
 } // namespace mcp_pool::transport

@@ -21,7 +21,19 @@ stdio_link::stdio_link(connection_strand strand, transport_events& events,
     const pipe_end first(*strand_);
 }
 
-stdio_link::~stdio_link() = default;
+stdio_link::~stdio_link()
+{
+    if (box_)
+        box_->strike_off();
+}
+
+std::shared_ptr<stdio_link> stdio_link::make(connection_strand strand, transport_events& events,
+    std::shared_ptr<const stdio_server> server, stdio_limits limits)
+{
+    auto link = std::make_shared<stdio_link>(std::move(strand), events, std::move(server), limits);
+    link->box_ = mailbox::make(*link->strand_, link);
+    return link;
+}
 
 void stdio_link::start()
 {
@@ -29,16 +41,12 @@ void stdio_link::start()
     environment child = child_environment(*server_, host);
     start_hints_ = missing_variables_hint(host, child);
     try {
-        // Before the mailbox counts as work: this may throw.
         process_thread& thread = process_thread::instance();
-        box_ = std::make_shared<mailbox>(*strand_, weak_from_this());
-        box_->open();
         process_ = std::make_shared<process>(
             server_, std::move(child), limits_.stderr_to == stderr_policy::inherit, box_);
+        box_->open(*strand_);
         thread.request(process_, process_request::start);
     } catch (const boost::system::system_error& problem) {
-        if (box_)
-            box_->cut();
         asio::post(*strand_, [self = shared_from_this(), error = problem.code().value()] {
             if (self->listened())
                 self->fail_start(explain_exhaustion(error, "starting the process thread"));
@@ -48,7 +56,7 @@ void stdio_link::start()
 
 void stdio_link::stop(stop_step step)
 {
-    if (ended_ || !listened())
+    if (!listened())
         return;
     const bool first = !std::exchange(stopping_, true);
     deaf_ = true;
@@ -72,14 +80,14 @@ void stdio_link::stop(stop_step step)
     }
 }
 
+// Nothing is told any more, nothing is held any more.
 void stdio_link::abandon() noexcept
 {
     events_ = nullptr;
     accepts_lines_ = false;
     writing_.clear();
     close_pipes();
-    if (box_)
-        box_->cut();
+    box_->cut();
     request(process_request::abandon);
     process_.reset();
 }

@@ -25,6 +25,9 @@ namespace mcp_pool::transport {
 class stdio_link final : public process_watcher, public std::enable_shared_from_this<stdio_link>
 {
 public:
+    static std::shared_ptr<stdio_link> make(connection_strand strand, transport_events& events,
+        std::shared_ptr<const stdio_server> server, stdio_limits limits);
+    // For make().
     stdio_link(connection_strand strand, transport_events& events,
         std::shared_ptr<const stdio_server> server, stdio_limits limits);
     ~stdio_link();

@@ -20,6 +20,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 using namespace mcp_pool;
@@ -104,9 +105,17 @@ struct session
     }
 };
 
+// For whoever wants to read or write: a plug of the library is there and still of no use.
 bool is_open(int fd)
 {
-    return ::fcntl(fd, F_GETFD) != -1;
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags != -1 && (flags & O_PATH) == 0;
+}
+
+// Not through the C library: a thread sanitizer takes a closed descriptor for a race.
+long print(int fd)
+{
+    return ::syscall(SYS_write, fd, "noise\n", 6);
 }
 
 // argument: which of descriptors 0, 1 and 2 are closed, as bits.
@@ -124,8 +133,7 @@ void print_with_closed_streams(const char* argument)
         while (!enough) {
             for (const int fd : {1, 2}) {
                 const bool was_open = (closed & (1 << fd)) == 0;
-                const ssize_t size = ::write(fd, "noise\n", 6);
-                if (!was_open && size >= 0)
+                if (print(fd) >= 0 && !was_open)
                     fail("a descriptor of the library took what the host printed");
             }
             ++printed;
