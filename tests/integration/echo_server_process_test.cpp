@@ -39,8 +39,8 @@ public:
         ::posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
         ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
         ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        args.insert(args.begin(), MCP_POOL_TEST_BIN "/mcp-pool-echo-server");
-        std::vector<char*> argv;
+        std::string command = MCP_POOL_TEST_BIN "/mcp-pool-echo-server";
+        std::vector<char*> argv{command.data()};
         for (std::string& arg : args)
             argv.push_back(arg.data());
         argv.push_back(nullptr);
