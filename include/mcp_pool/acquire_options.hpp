@@ -21,10 +21,12 @@ struct acquire_options
     // duration::max(): for ever.
     std::optional<duration> timeout;
 
-    // Leases with different keys never share a legacy session without a respawn in between.
+    // Leases with different keys never share a legacy session without a respawn in between. Not in
+    // this version: refused with invalid_config, and try_acquire() finds nothing for it.
     std::string isolation_key;
 
-    // Handed to the handlers of server requests that arrive during the lease.
+    // Handed to the handlers of server requests that arrive during the lease. Not in this version:
+    // there are no handlers yet.
     std::shared_ptr<void> context;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live

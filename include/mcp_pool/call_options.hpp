@@ -39,7 +39,7 @@ struct call_options
 
     // Called on the executor of the operation's handler for each progress notification that
     // arrives before the answer. Must not throw.
-    std::function<void(const mcp_pool::progress&)> on_progress;
+    std::function<void(const mcp_pool::progress&)> progress;
 
     // Members to add to the request's `_meta`.
     json::object meta;
@@ -50,10 +50,12 @@ struct call_options
 
     call_options() = default;
 
-    // Implicit from a duration: the timeout.
+    // Implicit from a duration: the timeout. A negative one, of a deadline that has passed, is the
+    // shortest there is.
     template <class Rep, class Period>
     call_options(std::chrono::duration<Rep, Period> answer_within)
-        : timeout(detail::saturate(answer_within))
+        : timeout(answer_within < answer_within.zero() ? mcp_pool::duration(1)
+                                                       : detail::saturate(answer_within))
     {}
 };
 

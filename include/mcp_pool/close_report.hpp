@@ -16,7 +16,7 @@ struct close_report
     std::size_t killed = 0;
     // Acquires that were waiting and failed with pool_closed.
     std::size_t waiters_failed = 0;
-    // Processes that were alive after SIGKILL, by their ids in the log.
+    // Processes that were alive after SIGKILL.
     std::size_t survivors = 0;
     duration elapsed = duration::zero();
 

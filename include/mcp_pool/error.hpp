@@ -34,7 +34,8 @@ enum class errc {
     session_closed,
     // The session ended before a byte of the request was written: repeating it is safe.
     not_sent,
-    // The request got no answer in time; the peer was told that it is cancelled.
+    // The request got no answer in time; the peer was told that it is cancelled, unless it was
+    // never sent, which the message says.
     call_timeout,
     // The lease through which the operation was started has ended.
     lease_released,

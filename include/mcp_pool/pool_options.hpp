@@ -11,9 +11,11 @@ namespace mcp_pool {
 
 // What happens to a session between two leases.
 enum class reset_policy {
-    // Nothing; state that a lease left behind reaches the next one.
+    // Unanswered requests are cancelled, without making sure that the server heeds it.
     none,
-    // Everything that the protocol can undo is undone.
+    // Unanswered requests are cancelled; the session is lent again when they are answered after all
+    // or the server has answered a probe sent behind them. What a lease changed by request() (log
+    // level, subscriptions) stays.
     protocol,
     // The process ends with the lease.
     respawn,
@@ -103,7 +105,8 @@ struct pool_options
     reset_policy reset = reset_policy::protocol;
     sharing_policy sharing = sharing_policy::exclusive;
     std::size_t max_leases_per_session = 1;
-    // Requests of one session that may be unanswered at the same time; unset: 1 in the legacy era,
+    // Requests of one session that may be under way at the same time, those that were cancelled or
+    // timed out not counted; unset: 1 in the legacy era,
     // 64 in the modern one. Further calls queue in order.
     std::optional<std::size_t> max_requests_in_flight;
     // One process over all pools with the same command and environment.

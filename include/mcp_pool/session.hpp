@@ -34,11 +34,14 @@ struct session_access;
 // One lease's view of an initialised MCP session. Reached through `lease`; never shared by two.
 //
 // Every asynchronous member `f` is an awaitable that throws mcp_pool::error, with a twin
-// `async_f(…, token)` that completes with `void(error_code, T)`. Both may be started after the lease
-// or the pool is gone: they fail with errc::lease_released.
+// `async_f(…, token)` that completes with `void(error_code, T)`.
 //
-// Completion: on the handler's associated executor, else on the pool's, never before the initiating
-// function returns.
+// Lifetime: a reference to it is valid while the lease is held, and its members are called while the
+// lease is held. What they return may be started later, after the lease or the pool is gone: it fails
+// with errc::lease_released.
+//
+// Completion: on the handler's associated executor, else on the pool's (on the system executor once
+// the pool or its context is gone), never before the initiating function returns.
 //
 // Cancellation: terminal, partial and total, each with the same effect: the operation completes with
 // asio::error::operation_aborted, a request that was written is cancelled at the server with

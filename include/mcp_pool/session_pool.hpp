@@ -65,7 +65,8 @@ public:
     // for this acquire serves another. A signal emitted before the start counts.
     //
     // Errors: throws acquire_timeout, too_many_waiters, pool_closed, circuit_open,
-    // resource_exhausted, and asio::error::operation_aborted.
+    // resource_exhausted, invalid_config (an isolation key: not in this version), and
+    // asio::error::operation_aborted.
     //
     // Complexity: constant and free of heap allocations for a session that is free.
     [[nodiscard]] asio::awaitable<lease> acquire(acquire_options options = {});
@@ -87,8 +88,8 @@ public:
 
     // Starts sessions until `count` are initialised and waits for them: to fail at boot.
     //
-    // Errors: throws start_failed with the cause as soon as the breaker opens, acquire_timeout,
-    // pool_closed.
+    // Errors: throws start_failed with the cause as soon as the breaker opens, resource_exhausted,
+    // acquire_timeout, pool_closed; invalid_config if max_size is, or becomes, less than `count`.
     [[nodiscard]] asio::awaitable<void> wait_ready(std::size_t count, duration timeout);
 
     template <class Token>

@@ -107,8 +107,8 @@ public:
     void evict_all(time_point now) noexcept;
     // Ends by `deadline`; a later call can only move it forward.
     void close(time_point deadline, time_point now) noexcept;
-    // The driver is gone: every waiter is claimed with pool_closed, nothing is started or stopped
-    // any more.
+    // The driver is gone: every waiter is claimed with pool_closed at once, however many there are;
+    // nothing is started or stopped any more.
     void abandon() noexcept;
     // Does what is due at `now`. True if there is more to do at once: at most `batch` waiters
     // expire in one call, so that the lock is not held for long.

@@ -115,6 +115,11 @@ void pool_core::resize(std::size_t min_size, std::size_t max_size, std::size_t m
     }
     while (alive() > max_size_ && !idle_.empty())
         retire(idle_.back(), end_reason::retired, now);
+    for (auto it = ready_waiters_.begin(); it != ready_waiters_.end();) {
+        waiter& w = *it++;
+        if (w.count > max_size_)
+            claim(w, errc::invalid_config);
+    }
     // A lowered min_size may make idle ones superfluous.
     for (slot& s : idle_)
         wake_at(s, now);

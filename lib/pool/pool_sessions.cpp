@@ -1,5 +1,6 @@
 // What connections tell the pool, what failures look like to users, and the numbers.
 #include "pool/pool_state.hpp"
+#include "session/failure.hpp"
 
 #include <utility>
 
@@ -97,29 +98,44 @@ void pool_state::on_ended(session_state& state, const transport::end_report& rep
     session.end_noticed = true;
     core_.ended(
         session.where, session.epoch, report.killed, report.survivors.size(), steady_clock::now());
+    // The connection stays until the slot is forgotten: it tells a lease why its calls fail.
     settle(std::move(lock));
-    // The connection is of no use any more. What is left of it goes with its last handler.
-    session.take_io();
 }
 
-std::string pool_state::describe(const locked&) const
+pool_state::census pool_state::count(const locked&) const noexcept
 {
-    const auto n = [this](slot_state s) { return std::to_string(core_.count(s)); };
-    return "size " + std::to_string(core_.size()) + "/" + std::to_string(core_.max_size())
-        + ", idle " + n(slot_state::idle) + ", leased " + n(slot_state::leased) + ", starting "
+    census c;
+    for (std::size_t i = 0; i != c.slots.size(); ++i)
+        c.slots[i] = core_.count(static_cast<slot_state>(i));
+    c.size = core_.size();
+    c.max_size = core_.max_size();
+    c.waiting = core_.waiting();
+    c.failures = core_.consecutive_failures();
+    c.max_waiters = *limits_.max_waiters;
+    return c;
+}
+
+std::string pool_state::describe(const census& c)
+{
+    const auto n = [&c](slot_state s) {
+        return std::to_string(c.slots[static_cast<std::size_t>(s)]);
+    };
+    return "size " + std::to_string(c.size) + "/" + std::to_string(c.max_size) + ", idle "
+        + n(slot_state::idle) + ", leased " + n(slot_state::leased) + ", starting "
         + n(slot_state::starting) + ", resetting " + n(slot_state::resetting) + ", probing "
         + n(slot_state::probing) + ", stopping " + n(slot_state::stopping) + ", waiting "
-        + std::to_string(core_.waiting());
+        + std::to_string(c.waiting);
 }
 
-std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_code& failure) const
+std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_op& op) const
 {
+    const error_code& failure = op.failure;
     locked lock(mutex_);
     const std::shared_ptr<const mcp_pool::diagnostics> cause = last_failure_;
-    const std::string state = describe(lock);
-    const bool has_failed = core_.consecutive_failures() != 0;
-    const std::size_t failures = core_.consecutive_failures();
+    const census now = count(lock);
     lock.unlock();
+    const std::string state = describe(now);
+    const bool has_failed = now.failures != 0;
 
     auto told = std::make_shared<mcp_pool::diagnostics>();
     told->server = server_->config.name;
@@ -131,7 +147,7 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_cod
     }
 
     std::string& text = told->message;
-    text = "server \"" + server_->config.name + "\": ";
+    text = server_title(server_->config.name) + ": ";
     const std::string because = told->last_start_error.empty() ? std::string()
                                                                : ": " + told->last_start_error;
     if (failure == errc::acquire_timeout) {
@@ -140,14 +156,18 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const error_cod
             ? "; the last start failed" + because
             : std::string("; raise max_size, hold leases for less long or wait longer");
     } else if (failure == errc::too_many_waiters) {
-        text += "already " + std::to_string(server_->options.max_waiters)
-            + " acquires wait (max_waiters; " + state + ")";
+        text += "already " + std::to_string(now.max_waiters) + " acquires wait (" + state
+            + "); raise max_waiters or hold leases for less long";
     } else if (failure == errc::invalid_config) {
-        text += "isolation_key is not available in this version";
+        text += op.wants == waiter::purpose::ready
+            ? std::to_string(op.count) + " sessions are waited for, and max_size is now "
+                + std::to_string(now.max_size)
+            : std::string("isolation_key is not available in this version");
     } else if (failure == errc::pool_closed) {
-        text += "the pool is closed";
+        text += "the pool is closed; make a new one";
     } else if (failure == errc::circuit_open || failure == errc::start_failed) {
-        text += std::to_string(failures) + (failures == 1 ? " start has" : " starts in a row have")
+        text += std::to_string(now.failures)
+            + (now.failures == 1 ? " start has" : " starts in a row have")
             + " failed and no session is alive" + because;
     } else if (failure == errc::resource_exhausted) {
         text += "this host cannot start another session" + because;

@@ -49,7 +49,7 @@ std::shared_ptr<pool_state> pool_state::make(
 }
 
 lease pool_state::try_acquire(
-    std::shared_ptr<pool_state>& self, const acquire_options& options) noexcept
+    std::shared_ptr<pool_state>& self, const std::source_location& place) noexcept
 {
     pool_state& pool = *self;
     const time_point now = coarse_now();
@@ -58,7 +58,7 @@ lease pool_state::try_acquire(
     if (!slot)
         return {};
     return pool.grant(
-        lock, static_cast<pooled_slot&>(*slot), duration::zero(), options.place, std::move(self));
+        lock, static_cast<pooled_slot&>(*slot), duration::zero(), place, std::move(self));
 }
 
 lease pool_state::grant(const locked&, pooled_slot& slot, duration waited,
@@ -117,10 +117,17 @@ void pool_state::give_back(session_state& state) noexcept
 
     pooling::return_verdict verdict;
     locked lock(mutex_);
-    // The end of the generation comes first: from here on no operation can join the lease.
-    // Sequentially consistent against start_request(), which counts first and looks second.
-    session.generation.fetch_add(1);
-    verdict.dirty = session.unanswered.load() != 0;
+    const std::uint64_t ended = session.generation.load(std::memory_order_relaxed) + 1;
+    if (session.touched.load(std::memory_order_relaxed)) {
+        // The end of the generation comes first: from here on no operation can join the lease.
+        // Sequentially consistent against start_request(), which counts first and looks second.
+        session.generation.store(ended);
+        verdict.dirty = session.unanswered.load() != 0;
+        session.touched.store(false, std::memory_order_relaxed);
+    } else {
+        // Nobody knows the generation but the lease.
+        session.generation.store(ended, std::memory_order_relaxed);
+    }
     const std::uint8_t said = session.verdict.load(std::memory_order_relaxed);
     if (said != verdict_clean)
         session.verdict.store(verdict_clean, std::memory_order_relaxed);
@@ -132,8 +139,17 @@ void pool_state::give_back(session_state& state) noexcept
     settle(std::move(lock));
 }
 
+bool pool_state::wants_strand(const locked&) const noexcept
+{
+    return !poked_ && has_io_ && (core_.has_work() || core_.next_wake() < armed_);
+}
+
 void pool_state::settle(locked lock) noexcept
 {
+    // Most events leave nothing to do.
+    if (!core_.has_ready() && !wants_strand(lock))
+        return;
+
     // More than this many at once would hold the mutex for too long.
     constexpr std::size_t batch_size = 64;
 
@@ -146,8 +162,9 @@ void pool_state::settle(locked lock) noexcept
                 break;
             auto* const op = static_cast<acquire_op*>(w);
             if (w->slot && !op->granted) {
-                const duration waited = std::max(
-                    steady_clock::now() - w->enqueued_at, duration::zero());
+                const duration waited = w->ticket == 0
+                    ? duration::zero()
+                    : std::max(steady_clock::now() - w->enqueued_at, duration::zero());
                 op->granted = grant(lock, static_cast<pooled_slot&>(*w->slot), waited,
                     op->options.place, shared_from_this());
             }
@@ -155,11 +172,8 @@ void pool_state::settle(locked lock) noexcept
         }
         more = core_.has_ready();
 
-        std::shared_ptr<pool_io> strand;
-        if (!poked_ && io_ && (core_.has_work() || core_.next_wake() < armed_)) {
-            poked_ = true;
-            strand = io_;
-        }
+        const bool to_poke = wants_strand(lock);
+        poked_ = poked_ || to_poke;
         lock.unlock();
 
         for (std::size_t i = 0; i != taken; ++i) {
@@ -173,27 +187,34 @@ void pool_state::settle(locked lock) noexcept
                 break;
             }
         }
-        if (strand) {
-            try {
-                strand->poke();
-            } catch (...) {
-                lock.lock();
-                poked_ = false;
-                lock.unlock();
-            }
-        }
+        if (to_poke)
+            poke();
         if (more)
             lock.lock();
     }
 }
 
+void pool_state::poke() noexcept
+{
+    try {
+        const std::lock_guard lock(io_mutex_);
+        if (io_)
+            io_->poke();
+    } catch (...) {
+        // No memory: the next event tries again.
+        const locked lock(mutex_);
+        poked_ = false;
+    }
+}
+
 bool pool_state::deliver(acquire_op& op) noexcept
 {
-    if (op.granted && op.wants == waiter::purpose::lease)
+    // Hits are counted by the core.
+    if (op.granted && op.ticket != 0)
         wait_times_.record(op.granted.waited());
     if (op.failure && !op.details) {
         try {
-            op.details = explain(op.failure);
+            op.details = explain(op);
         } catch (...) {
             // The code alone must do.
         }
@@ -264,7 +285,7 @@ close_report pool_state::report() const
 
 asio::any_io_executor pool_state::executor() const
 {
-    locked lock(mutex_);
+    const std::lock_guard lock(io_mutex_);
     if (io_)
         return io_->executor;
     return asio::system_executor();
@@ -274,23 +295,26 @@ void pool_state::abandon() noexcept
 {
     locked lock(mutex_);
     core_.abandon();
-    const std::shared_ptr<pool_io> io = std::move(io_);
+    has_io_ = false;
     // Each connection is let go without the mutex. What leases still need stays in the session.
     for (pooled_slot& slot : slots_) {
         const std::shared_ptr<pooled_session> session = slot.session;
         if (!session)
             continue;
         lock.unlock();
-        if (const std::shared_ptr<connection> link = session->take_io()) {
-            try {
-                link->stop(transport::stop_step::kill, "the pool was destroyed");
-            } catch (const std::bad_alloc&) {
-                // It goes with its last handler, and its process with it.
-            }
+        try {
+            session->with_io([](connection& link) { link.kill("the pool was destroyed"); });
+        } catch (const std::bad_alloc&) {
+            // The process is killed by the end of its transport.
         }
+        session->drop_io();
         lock.lock();
     }
     settle(std::move(lock));
+    // Destroyed outside of the lock.
+    std::shared_ptr<pool_io> io;
+    const std::lock_guard io_lock(io_mutex_);
+    io.swap(io_);
 }
 
 } // namespace mcp_pool::detail

@@ -4,6 +4,7 @@
 
 #include "metrics/histogram.hpp"
 #include "pool/core.hpp"
+#include "pool/light_mutex.hpp"
 #include "session/connection.hpp"
 #include "session/server_state.hpp"
 #include "session/session_state.hpp"
@@ -62,9 +63,10 @@ public:
         asio::any_io_executor executor, std::shared_ptr<server_state> server);
     ~pool_state();
 
-    // A free session, whose lease takes `self` over, or an empty lease. `self` owns *this.
+    // A free session, whose lease takes `self` over, or an empty lease. `self` owns *this; `place`
+    // is where it was acquired.
     static lease try_acquire(
-        std::shared_ptr<pool_state>& self, const acquire_options& options) noexcept;
+        std::shared_ptr<pool_state>& self, const std::source_location& place) noexcept;
     // Takes over an operation that waits for what op->wants says.
     void submit(acquire_op* op);
     void cancel(acquire_op* op) noexcept;
@@ -104,7 +106,7 @@ public:
 private:
     friend class pool_io;
     // Only the lock makes one; functions that need the mutex ask for it.
-    using locked = std::unique_lock<std::mutex>;
+    using locked = std::unique_lock<light_mutex>;
 
     // Work on one session, taken from the core under the mutex and done without it.
     struct job
@@ -117,16 +119,26 @@ private:
         std::shared_ptr<pooled_session> session;
     };
 
+    // What a failed acquire is told of the pool; copied under the mutex, put into words without it.
+    struct census
+    {
+        std::array<std::size_t, pooling::slot_states> slots{};
+        std::size_t size = 0, max_size = 0, waiting = 0, failures = 0, max_waiters = 0;
+    };
+
     explicit pool_state(std::shared_ptr<server_state> server);
 
     lease grant(const locked&, pooled_slot& slot, duration waited,
         const std::source_location& place, std::shared_ptr<pool_state> self) noexcept;
     // Posts what the core has decided, pokes the strand where there is work for it. Unlocks.
     void settle(locked lock) noexcept;
+    void poke() noexcept;
+    // Whether the strand has to be told of something.
+    [[nodiscard]] bool wants_strand(const locked&) const noexcept;
     bool deliver(acquire_op& op) noexcept;
-    [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(
-        const error_code& failure) const;
-    [[nodiscard]] std::string describe(const locked&) const;
+    [[nodiscard]] census count(const locked&) const noexcept;
+    [[nodiscard]] static std::string describe(const census& c);
+    [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(const acquire_op& op) const;
     void could_not_start(const job& failed, const char* why) noexcept;
     bool take_job(const locked&, job& next);
     void perform(pool_io& io, job& next) noexcept;
@@ -134,12 +146,12 @@ private:
 
     const std::shared_ptr<server_state> server_;
 
-    mutable std::mutex mutex_;
+    mutable light_mutex mutex_;
     // Before the core, which links them.
     std::list<pooled_slot> slots_;
     pooling::pool_core core_;
-    // Null once the pool or its context has ended.
-    std::shared_ptr<pool_io> io_;
+    // False once the pool or its context has ended.
+    bool has_io_ = true;
     // run() has been posted and has not begun.
     bool poked_ = false;
     // When the timer fires.
@@ -150,6 +162,12 @@ private:
     std::shared_ptr<const mcp_pool::diagnostics> last_failure_;
 
     metrics::histogram wait_times_, hold_times_, start_times_;
+
+    // Held for a post to the strand, never together with mutex_: abandon() waits for a post under way,
+    // so that none reaches a context that has ended.
+    mutable std::mutex io_mutex_;
+    // Null once the pool or its context has ended.
+    std::shared_ptr<pool_io> io_;
 };
 
 // The part of a pool that does I/O and must not outlive the execution context.

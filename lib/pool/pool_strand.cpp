@@ -97,14 +97,17 @@ void pool_state::run(pool_io& io, bool timer_fired)
         std::array<job, batch_size> jobs;
         std::size_t taken = 0;
 
+        const bool era_known = server_->known_era(steady_clock::now()).has_value();
         locked lock(mutex_);
-        if (io_.get() != &io)
+        if (!has_io_)
             return;
         poked_ = true; // This is the run that a poke would ask for.
         if (std::exchange(timer_fired, false))
             armed_ = time_point::max();
         const time_point now = steady_clock::now();
         bool due = core_.next_wake() <= now && core_.tick(now);
+        // A verdict about the era expires, or turns out wrong.
+        core_.set_era_known(era_known, now);
         // A pool on its own needs nobody's permission to start a session.
         for (std::size_t n = core_.take_permit_requests(); n != 0; --n)
             core_.permit_granted(now);
@@ -119,7 +122,7 @@ void pool_state::run(pool_io& io, bool timer_fired)
 
         if (!more) {
             lock = locked(mutex_);
-            if (io_.get() != &io)
+            if (!has_io_)
                 return;
             if (core_.has_work() || core_.next_wake() <= steady_clock::now()) {
                 more = true;
@@ -167,31 +170,30 @@ void pool_state::perform(pool_io& io, job& next) noexcept
         return;
     if (next.action == slot_action::forget) {
         // Destroys the transport, if it still exists: the process thread takes over what is left.
-        next.session->take_io();
+        next.session->drop_io();
         return;
     }
-    const std::shared_ptr<connection> link = next.session->io();
-    if (!link)
-        return;
     try {
-        switch (next.action) {
-        case slot_action::expire_start:
-            link->expire_start();
-            break;
-        case slot_action::probe:
-            link->probe();
-            break;
-        case slot_action::reset:
-            link->reset();
-            break;
-        case slot_action::stop:
-            link->stop(next.step, text(next.reason));
-            break;
-        case slot_action::start:
-        case slot_action::forget:
-        case slot_action::none:
-            break;
-        }
+        next.session->with_io([&next](connection& link) {
+            switch (next.action) {
+            case slot_action::expire_start:
+                link.expire_start();
+                break;
+            case slot_action::probe:
+                link.probe();
+                break;
+            case slot_action::reset:
+                link.reset();
+                break;
+            case slot_action::stop:
+                link.stop(next.step, text(next.reason));
+                break;
+            case slot_action::start:
+            case slot_action::forget:
+            case slot_action::none:
+                break;
+            }
+        });
     } catch (const std::bad_alloc&) {
         // The deadline of the slot's state comes back to it.
     }
@@ -200,21 +202,24 @@ void pool_state::perform(pool_io& io, job& next) noexcept
 void pool_state::start_session(pool_io& io, job& next)
 {
     if (next.session)
-        next.session->take_io();
+        next.session->drop_io();
     auto session = std::make_shared<pooled_session>(*this, *next.slot, next.epoch);
     std::weak_ptr<connection_events> events = weak_from_this();
-    const auto link = connection::make(io.executor, server_, session, std::move(events));
-    session->set_io(link);
+    session->set_io(connection::make(io.executor, server_, session, std::move(events)));
     locked lock(mutex_);
-    const bool wanted = io_.get() == &io && next.slot->epoch == next.epoch
+    const bool wanted = has_io_ && next.slot->epoch == next.epoch
         && next.slot->state == pooling::slot_state::starting;
-    if (wanted)
+    if (wanted) {
         next.slot->session = session;
-    lock.unlock();
-    if (wanted)
-        link->start();
-    else
-        session->take_io();
+        lock.unlock();
+        session->with_io([](connection& link) { link.start(); });
+        return;
+    }
+    // Nothing has begun, and nobody else would report its end.
+    if (has_io_)
+        core_.ended(*next.slot, next.epoch, false, 0, steady_clock::now());
+    settle(std::move(lock));
+    session->drop_io();
 }
 
 } // namespace mcp_pool::detail

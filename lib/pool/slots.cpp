@@ -30,7 +30,7 @@ void pool_core::enter(slot& s, slot_state next) noexcept
         return state == slot_state::empty ? empty_ : state == slot_state::idle ? idle_ : busy_;
     };
     slot_list& to = list(next);
-    list(s.state).erase(slot_list::s_iterator_to(s));
+    to.splice(to.begin(), list(s.state), slot_list::s_iterator_to(s));
     --counts_[static_cast<std::size_t>(s.state)];
     if (s.state == slot_state::leased && s.broken) {
         s.broken = false;
@@ -38,7 +38,6 @@ void pool_core::enter(slot& s, slot_state next) noexcept
     }
     s.state = next;
     ++counts_[static_cast<std::size_t>(next)];
-    to.push_front(s);
     s.deadline = time_point::max();
 }
 
@@ -96,7 +95,7 @@ void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
     s.ready_at = s.last_used = s.probed_at = now;
     s.failures_before = counters_.start_failures;
     // Within ±10 %, so that sessions born together are not probed together.
-    const auto interval = options_.probe_interval;
+    const auto interval = std::min(options_.probe_interval, duration::max() / 2);
     s.probe_after = interval == duration::zero()
         ? duration::max()
         : interval - interval / 10 + interval / 5 / 1024 * static_cast<int>(random() % 1024);

@@ -16,6 +16,8 @@ constexpr std::int64_t initialize_id = 0;
 
 // `server/discover` may be sent again once after -32022, and once after -32022 on `initialize`.
 constexpr unsigned max_discovers = 3;
+// After which a server that says nothing at all is asked as a legacy one, whatever start_timeout is.
+constexpr duration longest_silence = std::chrono::seconds(30);
 
 constexpr std::size_t max_foreign = 300;
 
@@ -103,7 +105,8 @@ handshake::step handshake::started(time_point now)
         return initialize();
     // A server that is known to be modern is not given up for being slow once.
     if (settings_.choice == era_choice::auto_detect && settings_.learnt != era::modern)
-        fall_back_at_ = detail::saturating_add(now, settings_.start_timeout / 2);
+        fall_back_at_ = detail::saturating_add(
+            now, std::min(settings_.start_timeout / 2, longest_silence));
     return discover(offered_modern, state::discovering);
 }
 

@@ -44,7 +44,7 @@ struct handshake_settings
 struct handshake_failure
 {
     errc code = errc::start_failed;
-    // What the server did, to follow "the start of server 'x' failed: ".
+    // What the server did, to follow "the start of server "x" failed: ".
     std::string text;
     // The configuration has to change before another start can succeed.
     bool permanent = false;

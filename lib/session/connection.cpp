@@ -35,6 +35,17 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , timer_(strand_)
 {}
 
+void connection_driver::let_go(std::shared_ptr<connection> last) noexcept
+{
+    // A copy: the strand must outlive the post, which moves its owner away.
+    const transport::connection_strand strand = strand_;
+    try {
+        asio::post(strand, [last = std::move(last)] {});
+    } catch (const std::exception&) {
+        // No memory: the handler has gone here, and its share with it.
+    }
+}
+
 connection_driver::~connection_driver()
 {
     transport_.reset();
@@ -69,6 +80,10 @@ void connection_driver::open_transport()
     transport_ended_ = false;
     transport_ = server_->make_transport(strand_, *this);
     transport_->start();
+    const std::lock_guard lock(kill_mutex_);
+    kill_switch_ = transport_->kill_switch();
+    if (killed_ && kill_switch_)
+        kill_switch_();
 }
 
 void connection_driver::on_started(int pid)

@@ -61,12 +61,12 @@ protected:
 };
 
 // Lifetime: the session_state and posted work share ownership; `events` is called as long as it
-// exists. The last owner lets go on the strand, after on_ended(), or when no thread runs the
-// context any more: dropping a connection after stop() is enough. The process is then killed and
-// reaped in the background, pending operations are destroyed without being completed.
+// exists. Its end is on the strand, by let_go(), or when no thread runs the context any more. The
+// process is then killed and reaped in the background, pending operations are destroyed without being
+// completed.
 //
 // Thread safety: every member may be called from any thread; work is posted to the strand, so that
-// no call has an effect before it returns.
+// no call but kill() has an effect before it returns.
 class connection : public std::enable_shared_from_this<connection>
 {
 public:
@@ -90,6 +90,12 @@ public:
     // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or
     // `not_sent`) and `why`, which reads like "the pool is closed". on_ended() follows.
     virtual void stop(transport::stop_step step, std::string why) = 0;
+
+    // The same with stop_step::kill, but the process dies even if nobody runs the context any more.
+    virtual void kill(std::string why) = 0;
+
+    // Gives up a share of the ownership of *this, on the strand.
+    virtual void let_go(std::shared_ptr<connection> last) noexcept = 0;
 
     // Takes a request over; see start_request().
     virtual void submit(request_op* op) = 0;

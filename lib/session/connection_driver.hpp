@@ -13,13 +13,14 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 namespace mcp_pool::detail {
 
-// Everything but the public members and the inbox runs on the strand.
+// Everything but the public members, the inbox and the kill switch is on the strand.
 class connection_driver final : public connection, private transport::transport_events
 {
 public:
@@ -32,6 +33,8 @@ public:
     void probe() override;
     void reset() override;
     void stop(transport::stop_step step, std::string why) override;
+    void kill(std::string why) override;
+    void let_go(std::shared_ptr<connection> last) noexcept override;
     void submit(request_op* op) override;
     void cancel(std::int64_t id) override;
     [[nodiscard]] asio::any_io_executor pool_executor() const override { return pool_executor_; }
@@ -145,6 +148,11 @@ private:
     std::mutex inbox_mutex_;
     request_queue inbox_;
     bool inbox_posted_ = false;
+
+    // The way in for kill().
+    std::mutex kill_mutex_;
+    bool killed_ = false;
+    std::function<void()> kill_switch_;
 
     phase phase_ = phase::created;
     std::unique_ptr<transport::transport> transport_;

@@ -99,6 +99,17 @@ void connection_driver::stop(transport::stop_step step, std::string why)
     post([step, why = std::move(why)](connection_driver& c) { c.do_stop(step, why); });
 }
 
+void connection_driver::kill(std::string why)
+{
+    {
+        const std::lock_guard lock(kill_mutex_);
+        killed_ = true;
+        if (kill_switch_)
+            kill_switch_();
+    }
+    stop(transport::stop_step::kill, std::move(why));
+}
+
 void connection_driver::do_stop(transport::stop_step step, const std::string& why)
 {
     take_inbox();

@@ -17,7 +17,9 @@ constexpr std::size_t max_method = 100;
 
 duration connection_driver::timeout_of(const request_op& op) const
 {
-    return op.request.options.timeout.value_or(server_->options.call_timeout);
+    const duration limit = op.request.options.timeout.value_or(server_->options.call_timeout);
+    // Less than nothing is left of somebody's deadline, which is not the same as no limit.
+    return limit < duration::zero() ? duration(1) : limit;
 }
 
 std::string connection_driver::name_of(const request_op& op)
@@ -104,6 +106,8 @@ void connection_driver::do_reset()
         give_up(request.id, asio::error::operation_aborted, "the lease has ended", nullptr);
     if (phase_ != phase::ready)
         return;
+    if (server_->options.reset == reset_policy::none)
+        uncount(table_.settle());
     if (table_.unsettled() == 0) {
         if (const auto pool = events_.lock())
             pool->on_reset_done(*state_);

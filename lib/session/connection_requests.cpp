@@ -127,7 +127,7 @@ void connection_driver::write(request_op* op)
         return;
     }
     const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
-    const bool wants_progress = what.options.on_progress || idle > duration::zero();
+    const bool wants_progress = what.options.progress || idle > duration::zero();
     std::string line = what.notification
         ? envelope_->notification(what.method, what.params)
         : envelope_->request(op->id, what.method, what.params, what.options.meta, wants_progress);
@@ -237,9 +237,12 @@ void connection_driver::answer_server(const rpc::message& m)
         return;
     }
     // Answers do not wait in our queue, so a peer that asks and does not read must be bounded here.
-    if (buffered_ + line.size() > server_->options.max_message_bytes && phase_ == phase::ready) {
-        break_session(errc::session_closed,
-            "the server sends requests and does not read the answers", acquire_again);
+    if (buffered_ + line.size() > server_->options.max_message_bytes) {
+        constexpr std::string_view what = "the server sends requests and does not read the answers";
+        if (phase_ == phase::starting)
+            report_failed_start(errc::start_failed, what, false);
+        else
+            break_session(errc::session_closed, std::string(what), acquire_again);
         return;
     }
     send(std::move(line));
@@ -254,7 +257,7 @@ void connection_driver::on_notification(const rpc::message& m)
     if (!id)
         return;
     protocol::pending_request* request = table_.progressed(*id, clock::now());
-    if (request && request->op->request.options.on_progress)
+    if (request && request->op->request.options.progress)
         request->op->post_progress(progress_of(m.params));
 }
 

@@ -44,10 +44,15 @@ diagnostics with_message(const circumstances& known, std::string message)
 
 std::string begin(const circumstances& known)
 {
-    return "server '" + rpc::escape_foreign(known.server, max_name) + "': ";
+    return server_title(known.server) + ": ";
 }
 
 } // namespace
+
+std::string server_title(std::string_view name)
+{
+    return "server \"" + rpc::escape_foreign(name, max_name) + '"';
+}
 
 std::string text_of(duration d)
 {

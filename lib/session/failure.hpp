@@ -15,6 +15,9 @@ namespace mcp_pool::detail {
 // The remedy where only the session is lost.
 inline constexpr std::string_view acquire_again = "acquire a new lease";
 
+// "server \"name\"", with what stands in the name escaped.
+std::string server_title(std::string_view name);
+
 // "60 s", "250 ms", "1.5 s".
 std::string text_of(duration d);
 
@@ -40,7 +43,7 @@ struct circumstances
     circumstances() = default;
 };
 
-// "server 'name': what", with exit status, the end of stderr and `remedy`.
+// "server \"name\": what", with exit status, the end of stderr and `remedy`.
 diagnostics describe(
     const circumstances& known, std::string_view what, std::string_view remedy = {});
 

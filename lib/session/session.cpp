@@ -106,6 +106,7 @@ std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
 
 detail::session_ref session::ref() const
 {
+    state_->touched.store(true, std::memory_order_relaxed);
     return {state_->shared_from_this(), state_->generation.load()};
 }
 

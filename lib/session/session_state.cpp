@@ -8,12 +8,6 @@
 
 namespace mcp_pool::detail {
 
-std::shared_ptr<connection> session_state::io() const
-{
-    const std::lock_guard lock(mutex_);
-    return io_;
-}
-
 void session_state::set_io(std::shared_ptr<connection> c)
 {
     const std::lock_guard lock(mutex_);
@@ -24,6 +18,13 @@ std::shared_ptr<connection> session_state::take_io() noexcept
 {
     const std::lock_guard lock(mutex_);
     return std::exchange(io_, nullptr);
+}
+
+void session_state::drop_io() noexcept
+{
+    std::shared_ptr<connection> last = take_io();
+    if (connection* const io = last.get())
+        io->let_go(std::move(last));
 }
 
 asio::any_io_executor session_state::default_executor() const
@@ -39,10 +40,8 @@ std::int64_t reserve_request_id(const session_ref& session) noexcept
 
 void start_request(const session_ref& session, request_op* op)
 {
-    if (const auto io = session.state->io()) {
-        io->submit(op);
+    if (session.state->with_io([op](connection& io) { io.submit(op); }))
         return;
-    }
     auto details = std::make_shared<diagnostics>();
     details->message = "the session has ended; acquire a new lease";
     if (!op->complete(make_error_code(session.state->leased(op->generation) ? errc::not_sent
@@ -54,8 +53,7 @@ void start_request(const session_ref& session, request_op* op)
 void cancel_request(const std::shared_ptr<session_state>& session, std::int64_t id) noexcept
 {
     try {
-        if (const auto io = session->io())
-            io->cancel(id);
+        session->with_io([id](connection& io) { io.cancel(id); });
     } catch (const std::exception&) {
         // No memory for the message to the strand: the request ends by its answer or its timeout.
     }

@@ -79,6 +79,9 @@ public:
     std::atomic<std::uint32_t> unanswered{0};
     // The server has answered a request.
     std::atomic<bool> answered{false};
+    // An operation was begun through the present lease; without one, the release has nothing to look
+    // for. Set before the release, which is a precondition of `session`.
+    std::atomic<bool> touched{false};
     // What the lease said; see lease_verdict.
     std::atomic<std::uint8_t> verdict{verdict_clean};
 
@@ -95,13 +98,23 @@ public:
         return generation.load() == lease_generation && (lease_generation & 1) != 0;
     }
 
-    // The connection, or null once it was taken. Any thread.
-    [[nodiscard]] std::shared_ptr<connection> io() const;
+    // Calls use(connection&), which posts something; false once the connection was taken. Any thread:
+    // take_io() waits for a post under way, so that none reaches a context that has ended.
+    template <class Use>
+    bool with_io(Use use) const
+    {
+        const std::lock_guard lock(mutex_);
+        if (!io_)
+            return false;
+        use(*io_);
+        return true;
+    }
     void set_io(std::shared_ptr<connection> c);
-    // Returns what was set, so that it is destroyed outside every lock. Not while a lease is out,
-    // except when the execution context ends: calls of the lease learn from the connection why the
-    // session has ended.
+    // Returns what was set. Not while a lease is out, except when the pool or the execution context
+    // ends: calls of the lease learn from the connection why the session has ended.
     std::shared_ptr<connection> take_io() noexcept;
+    // Takes the connection, which ends on its strand.
+    void drop_io() noexcept;
 
     // The executor of the connection's pool, without sharing ownership of the connection; after
     // take_io() the system executor.

@@ -48,10 +48,9 @@ private:
                 boxes_.pop_front();
                 box->service_ = nullptr;
             }
-            const std::shared_ptr<process_watcher> watcher = box->watcher_.lock();
-            box->cut();
-            if (watcher)
+            if (const std::shared_ptr<process_watcher> watcher = box->watcher_.lock())
                 watcher->on_context_gone();
+            box->cut();
         }
     }
 
@@ -124,7 +123,7 @@ void mailbox::deliver()
         watcher->on_news(std::move(news));
 }
 
-void mailbox::cut() noexcept
+process_news mailbox::cut() noexcept
 {
     // Destroyed after the lock is released: the last work of a context stops it.
     std::optional<connection_strand> strand;
@@ -134,6 +133,7 @@ void mailbox::cut() noexcept
         strand.swap(strand_);
         news = std::exchange(news_, {});
     }
+    return news;
 }
 
 void mailbox::strike_off() noexcept

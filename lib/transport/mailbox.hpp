@@ -87,9 +87,9 @@ public:
 
     bool deliver_later() noexcept;
 
-    // No delivery comes any more, undelivered news are destroyed. On the strand, or while the context
-    // is being shut down.
-    void cut() noexcept;
+    // No delivery comes any more; returns the undelivered news. On the strand, or while the context is
+    // being shut down.
+    process_news cut() noexcept;
     // The watcher goes: it wants to know nothing of the end of the context either.
     void strike_off() noexcept;
 

@@ -57,17 +57,18 @@ process::process(std::shared_ptr<const stdio_server> server, environment variabl
 
 process::~process()
 {
-    close_input();
+    close_handed_over();
 }
 
-void process::hand_over_input(descriptor input) noexcept
+void process::hand_over(std::size_t stream, descriptor end) noexcept
 {
-    const descriptor former(input_.exchange(input.release()));
+    const descriptor former(handed_over_[stream].exchange(end.release()));
 }
 
-void process::close_input() noexcept
+void process::close_handed_over() noexcept
 {
-    const descriptor last(input_.exchange(-1));
+    for (std::atomic<int>& end : handed_over_)
+        const descriptor last(end.exchange(-1));
 }
 
 bool process::over() const noexcept
@@ -107,7 +108,7 @@ void process::take_requests(unsigned requests, process_watch& watch) noexcept
         break;
     }
     if (to_stop)
-        close_input();
+        close_handed_over();
     if (phase_ == phase::running) {
         pause_ = shortest_pause;
         look_for_exit(watch);
@@ -179,13 +180,18 @@ void process::started(spawned_process made, process_watch& watch)
     watched_ = pidfd_ && watch.watch(pidfd_, *this);
     if (!pidfd_)
         identity_ = read_process(pid_);
-    tell([&made](process_news& news) {
+    bool wanted = false;
+    tell([&](process_news& news) {
         auto& told = news.started.emplace();
         told.pid = made.pid;
         told.input = std::move(made.input);
         told.output = std::move(made.output);
         told.errors = std::move(made.errors);
+        wanted = true;
     });
+    // It was abandoned meanwhile. Not later: its pipes close at the end of this function.
+    if (!wanted)
+        kill_everything();
     await_exit();
 }
 

@@ -10,6 +10,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -51,7 +52,7 @@ protected:
 // before the leader is reaped. If the host application reaps our child, what is left of the group
 // is signalled one by one, by pidfd.
 //
-// Thread safety: on the process thread, but for requests and the stdin handed over.
+// Thread safety: on the process thread, but for requests and what is handed over.
 class process
 {
 public:
@@ -63,13 +64,13 @@ public:
     process& operator=(const process&) = delete;
     ~process();
 
-    // Gives our end of its stdin away, to be closed with the next request: when its descendants have
-    // been noted. A good server exits at once, and they lose the parent by which
-    // they are found.
+    // Gives our end of one of its standard streams (0, 1 or 2) away, to be closed with the next
+    // request that ends it: when its descendants have been noted. A server that finds the end of its
+    // input or a broken pipe exits at once, and they lose the parent by which they are found.
     //
     // Thread safety: any thread.
-    void hand_over_input(descriptor input) noexcept;
-    void close_input() noexcept;
+    void hand_over(std::size_t stream, descriptor end) noexcept;
+    void close_handed_over() noexcept;
 
     // Does what `requests` (bits of process_request) say.
     void take_requests(unsigned requests, process_watch& watch) noexcept;
@@ -147,7 +148,7 @@ private:
     end_report report_;
     std::vector<process_entry> descendants_;
 
-    std::atomic<int> input_{-1};
+    std::array<std::atomic<int>, 3> handed_over_{-1, -1, -1};
 
     // Of process_thread.
     std::atomic<unsigned> requests_{0};

@@ -122,6 +122,7 @@ void process_thread::take_queue() noexcept
         if (!who->self_ && !who->over()) {
             who->self_ = who;
             processes_.push_back(*who);
+            looked_after_.fetch_add(1);
         }
         who->take_requests(requests, *this);
         release(*who);
@@ -157,6 +158,7 @@ void process_thread::release(process& who) noexcept
         return;
     processes_.erase(processes_.iterator_to(who));
     const std::shared_ptr<process> last = std::move(who.self_);
+    looked_after_.fetch_sub(1);
 }
 
 bool process_thread::watch(const descriptor& pidfd, process& who) noexcept

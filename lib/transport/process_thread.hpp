@@ -31,6 +31,9 @@ public:
         return spawns_.load(std::memory_order_relaxed);
     }
 
+    // Processes that it looks after: from the order to the end.
+    [[nodiscard]] std::size_t processes() const noexcept { return looked_after_.load(); }
+
 private:
     using process_list = boost::intrusive::list<process,
         boost::intrusive::member_hook<process, boost::intrusive::list_member_hook<>,
@@ -60,6 +63,7 @@ private:
 
     // Those that are looked after; of the thread alone.
     process_list processes_;
+    std::atomic<std::size_t> looked_after_{0};
 
     std::atomic<std::int64_t> spawn_nanoseconds_{0};
     std::atomic<std::uint64_t> spawns_{0};

@@ -17,6 +17,7 @@ public:
     void start() override { link_->start(); }
     std::size_t send(std::string line) override { return link_->send(std::move(line)); }
     void stop(stop_step step) override { link_->stop(step); }
+    std::function<void()> kill_switch() const override { return link_->kill_switch(); }
     std::string stderr_tail() const override { return link_->stderr_tail(); }
     std::string start_hints() const override { return link_->start_hints(); }
 

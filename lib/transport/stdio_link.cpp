@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <array>
+
 namespace mcp_pool::transport {
 
 stdio_link::stdio_link(connection_strand strand, transport_events& events,
@@ -63,7 +65,7 @@ void stdio_link::stop(stop_step step)
     accepts_lines_ = false;
     writing_.clear();
     if (input_ && process_)
-        process_->hand_over_input(descriptor(input_->release()));
+        process_->hand_over(0, descriptor(input_->release()));
     input_.reset();
     if (!process_) {
         if (first)
@@ -80,14 +82,26 @@ void stdio_link::stop(stop_step step)
     }
 }
 
+std::function<void()> stdio_link::kill_switch() const
+{
+    if (!process_)
+        return {};
+    return [weak = std::weak_ptr<process>(process_)] {
+        if (const auto who = weak.lock())
+            process_thread::instance().request(who, process_request::kill);
+    };
+}
+
 // Nothing is told any more, nothing is held any more.
 void stdio_link::abandon() noexcept
 {
     events_ = nullptr;
     accepts_lines_ = false;
     writing_.clear();
+    process_news unread = box_->cut();
+    if (process_)
+        hand_over_pipes(unread);
     close_pipes();
-    box_->cut();
     request(process_request::abandon);
     process_.reset();
 }
@@ -183,7 +197,7 @@ void stdio_link::conclude()
         return;
     transport_events& events = *std::exchange(events_, nullptr);
     box_->cut();
-    process_->close_input();
+    process_->close_handed_over();
     process_.reset();
     events.on_ended(*std::move(ended_));
 }
@@ -204,6 +218,20 @@ void stdio_link::post_end()
         if (self->listened())
             std::exchange(self->events_, nullptr)->on_ended(end_report());
     });
+}
+
+// Closed here and now, they could end the server before its descendants are noted.
+void stdio_link::hand_over_pipes(process_news& unread) noexcept
+{
+    const std::array<std::optional<pipe_end>*, 3> ends{&input_, &output_, &errors_};
+    for (std::size_t stream = 0; stream != ends.size(); ++stream)
+        if (std::optional<pipe_end>& end = *ends[stream])
+            process_->hand_over(stream, descriptor(end->release()));
+    if (unread.started) {
+        process_->hand_over(0, std::move(unread.started->input));
+        process_->hand_over(1, std::move(unread.started->output));
+        process_->hand_over(2, std::move(unread.started->errors));
+    }
 }
 
 void stdio_link::close_pipes() noexcept

@@ -10,6 +10,7 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ public:
     // The transport is being destroyed.
     void abandon() noexcept;
 
+    // See transport::kill_switch().
+    [[nodiscard]] std::function<void()> kill_switch() const;
     [[nodiscard]] std::string stderr_tail() const { return stderr_.text(); }
     [[nodiscard]] const std::string& start_hints() const noexcept { return start_hints_; }
 
@@ -69,6 +72,7 @@ private:
     void fail_start(start_failure why);
     void post_end();
     void conclude();
+    void hand_over_pipes(process_news& unread) noexcept;
     void close_pipes() noexcept;
     bool adopt(std::optional<pipe_end>& end, descriptor fd, error_code& code);
     void request(process_request what) noexcept;

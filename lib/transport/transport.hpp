@@ -107,6 +107,13 @@ public:
     // meanwhile, without on_line() events after the first stop().
     virtual void stop(stop_step step) = 0;
 
+    // Kills at once what start() has begun, without the strand; empty where there is nothing to
+    // kill. What it returns may be called on any thread at any time, after the transport is gone and
+    // more than once. on_ended() follows if there is somebody to hear it.
+    //
+    // Precondition: start() was called.
+    [[nodiscard]] virtual std::function<void()> kill_switch() const = 0;
+
     // The last bytes of stderr, as they came.
     [[nodiscard]] virtual std::string stderr_tail() const = 0;
 

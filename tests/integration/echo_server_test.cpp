@@ -149,7 +149,7 @@ BOOST_DATA_TEST_CASE(
     lease session = acquire();
     std::vector<double> steps;
     call_options watched;
-    watched.on_progress = [&steps](const progress& p) { steps.push_back(p.value); };
+    watched.progress = [&steps](const progress& p) { steps.push_back(p.value); };
     json::object arguments;
     arguments["steps"] = 5;
     const auto result = finish(
@@ -193,7 +193,7 @@ BOOST_DATA_TEST_CASE(a_cancelled_call_leaves_the_session_usable,
         json::object arguments = object("steps", 10'000);
         arguments["interval"] = 0.05;
         call_options watched;
-        watched.on_progress = [&](const progress&) { under_way = true; };
+        watched.progress = [&](const progress&) { under_way = true; };
         auto ended = [&](error_code failure, const tool_result&) {
             code = failure;
             done = true;
@@ -260,6 +260,15 @@ BOOST_AUTO_TEST_CASE(killed_servers_cost_typed_errors_and_no_call_is_executed_tw
     for (const auto& [token, times] : witness.count_lines())
         BOOST_TEST_REQUIRE(times == 1, token);
     BOOST_TEST(pool->stats().created <= 14u);
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_destroyed_on_a_context_that_nobody_runs_kills_its_processes)
+{
+    open({});
+    const lease session = acquire();
+    BOOST_TEST(marked_processes().size() == 1u);
+    pool.reset();
+    BOOST_TEST(await_no_marked_process());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(reports_progress_and_stops_when_cancelled)
         arguments["steps"] = 4;
         std::vector<double> steps;
         call_options watched;
-        watched.on_progress = [&steps](const progress& p) { steps.push_back(p.value); };
+        watched.progress = [&steps](const progress& p) { steps.push_back(p.value); };
         const auto done = finish(session->call_tool(
             "trigger-long-running-operation", std::move(arguments), std::move(watched)));
         BOOST_REQUIRE_MESSAGE(!done->failure, why(done));

@@ -120,6 +120,11 @@ void core_model::refused(const ticket& t)
             expect(closing_ || abandoned_, "an open pool says that it is closed");
             return;
         }
+        if (why == errc::invalid_config) {
+            expect(t.wants == waiter::purpose::ready && t.count > max_size_,
+                "a waiter is said to ask for what cannot be");
+            return;
+        }
         expect(!healing_ || before_.failures != 0, "a waiter is refused though all is well");
         expect(why == errc::circuit_open || why == errc::resource_exhausted
                 || why == errc::start_failed,

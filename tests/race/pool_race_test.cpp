@@ -31,7 +31,9 @@ server_config config(std::size_t size)
     process.command = "scripted";
     server_config c("scripted", std::move(process));
     c.pool.max_size = size;
-    c.pool.backoff_initial = 1ms;
+    c.pool.backoff_initial = c.pool.backoff_max = 1ms;
+    // Killers hit starting sessions too.
+    c.pool.breaker_threshold = 0;
     return c;
 }
 

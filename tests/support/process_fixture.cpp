@@ -88,8 +88,7 @@ leftovers_check::leftovers_check()
 
 leftovers_check::~leftovers_check()
 {
-    BOOST_TEST(eventually([this] { return marked_processes().empty(); }),
-        "processes are left: " << marked_processes().size());
+    BOOST_TEST(await_no_marked_process(), "processes are left: " << marked_processes().size());
     BOOST_TEST(eventually([this] { return open_descriptors().size() <= open_before_.size(); }),
         "descriptors are left; before:" << joined(open_before_)
                                         << "\nnow:" << joined(open_descriptors()));
@@ -109,6 +108,11 @@ std::vector<int> leftovers_check::marked_processes() const
             found.push_back(std::stoi(name));
     }
     return found;
+}
+
+bool leftovers_check::await_no_marked_process() const
+{
+    return eventually([this] { return marked_processes().empty(); });
 }
 
 process_fixture::process_fixture()

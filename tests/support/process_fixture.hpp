@@ -22,6 +22,8 @@ public:
     // The living processes, zombies excluded, that have the mark in their environment: servers of
     // this test and whatever they started, wherever it hides.
     [[nodiscard]] std::vector<int> marked_processes() const;
+    // False if some are still there after a long time.
+    [[nodiscard]] bool await_no_marked_process() const;
 
 protected:
     static constexpr const char* mark_name = "MCP_POOL_TEST_MARK";

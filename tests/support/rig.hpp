@@ -151,8 +151,8 @@ public:
     {
         auto out = std::make_shared<outcome>();
         options.diagnostics = &out->details;
-        if (options.on_progress)
-            options.on_progress = [out](const progress& p) { out->progress.push_back(p.value); };
+        if (options.progress)
+            options.progress = [out](const progress& p) { out->progress.push_back(p.value); };
         detail::request what(std::move(method), std::move(params), std::move(options));
         what.notification = notification;
         auto handler = asio::bind_cancellation_slot(slot, [out](error_code code, json::value v) {

@@ -6,11 +6,78 @@
 #include <boost/test/unit_test.hpp>
 
 #include <future>
+#include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 using namespace mcp_pool;
 using namespace mcp_pool::testing;
+
+namespace {
+
+// A handler in which its allocator lives: moved from, it has none.
+class counting_handler
+{
+public:
+    template <class T>
+    class allocator
+    {
+    public:
+        using value_type = T;
+
+        explicit allocator(std::size_t* blocks)
+            : blocks_(blocks)
+        {}
+        template <class U>
+        allocator(const allocator<U>& other)
+            : blocks_(other.blocks_)
+        {}
+
+        T* allocate(std::size_t n)
+        {
+            ++*blocks_;
+            return std::allocator<T>().allocate(n);
+        }
+        void deallocate(T* p, std::size_t n)
+        {
+            --*blocks_;
+            std::allocator<T>().deallocate(p, n);
+        }
+        template <class U>
+        bool operator==(const allocator<U>& other) const
+        {
+            return blocks_ == other.blocks_;
+        }
+
+    private:
+        template <class>
+        friend class allocator;
+        std::size_t* blocks_;
+    };
+
+    counting_handler(std::size_t& blocks, bool& called)
+        : memory_(std::make_unique<std::size_t*>(&blocks))
+        , called_(&called)
+    {}
+
+    using allocator_type = allocator<void>;
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(*memory_); }
+
+    void operator()(error_code code, lease session)
+    {
+        BOOST_TEST(!code);
+        BOOST_TEST(static_cast<bool>(session));
+        *called_ = true;
+    }
+
+private:
+    // Null once the handler has been moved from.
+    std::unique_ptr<std::size_t*> memory_;
+    bool* called_;
+};
+
+} // namespace
 
 BOOST_FIXTURE_TEST_SUITE(pool_acquire, pool_fixture)
 
@@ -178,6 +245,58 @@ BOOST_AUTO_TEST_CASE(every_completion_token_works)
     std::future<lease> future = pool->async_acquire(30s, asio::use_future);
     until([&] { return future.wait_for(0s) == std::future_status::ready; });
     BOOST_TEST(static_cast<bool>(future.get()));
+}
+
+BOOST_AUTO_TEST_CASE(the_memory_of_an_operation_may_come_from_its_handler)
+{
+    open();
+    acquire().release();
+    std::size_t blocks = 0;
+    bool called = false;
+    {
+        counting_handler handler(blocks, called);
+        pool->async_acquire(30s, std::move(handler));
+    }
+    until([&] { return called; });
+    BOOST_TEST(blocks == 0u);
+    {
+        // Never called: its context goes first.
+        asio::io_context other;
+        pool->async_acquire(
+            30s, asio::bind_executor(other.get_executor(), counting_handler(blocks, called)));
+    }
+    BOOST_TEST(blocks == 0u);
+    BOOST_TEST(pool->stats().in_use == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(waits_and_hits_are_counted_once_in_every_form)
+{
+    pool_overrides one;
+    one.max_size = 1;
+    open(one);
+    acquire().release();
+    acquire().release();
+    (void)pool->try_acquire();
+    std::optional<lease> mine;
+    const auto keep = [&](error_code, lease session) { mine = std::move(session); };
+    pool->async_acquire(30s, keep);
+    until([&] { return mine.has_value(); });
+    BOOST_TEST(mine->waited().count() == 0);
+    // Behind it somebody waits.
+    std::optional<lease> next;
+    pool->async_acquire(30s, [&](error_code, lease session) { next = std::move(session); });
+    mine.reset();
+    until([&] { return next.has_value(); });
+    BOOST_TEST(next->waited().count() > 0);
+    BOOST_REQUIRE(finish((*next)->ping())->value);
+    next.reset();
+    const pool_stats s = pool->stats();
+    BOOST_TEST(s.total_requests == 5u);
+    BOOST_TEST(s.hits == 3u);
+    BOOST_TEST(s.wait.count == 5u);
+    BOOST_TEST(s.hold.count == 5u);
+    BOOST_TEST(s.start.count == 1u);
+    BOOST_TEST(s.call.count == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_async_acquire_never_completes_before_it_returns)

@@ -5,7 +5,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <optional>
 #include <thread>
+#include <vector>
 
 using namespace mcp_pool;
 using namespace mcp_pool::testing;
@@ -61,6 +63,74 @@ BOOST_AUTO_TEST_CASE(a_session_that_dies_during_a_call_fails_it_with_the_cause)
     mine.release();
     lease next = acquire();
     BOOST_TEST(server.sessions_started() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_through_the_lease_of_a_dead_session_tells_the_cause_where_the_pool_runs)
+{
+    open();
+    lease mine = acquire();
+    server.write_stderr(1, "out of memory\n");
+    server.kill(1, 9);
+    until([&] { return pool->stats().replaced.died == 1 && pool->stats().stopping == 0; });
+    until([&] { return server.sessions_alive() == 0; });
+    context.restart();
+    context.poll();
+    bool done = false;
+    diagnostics why;
+    call_options options;
+    options.diagnostics = &why;
+    std::thread::id where;
+    mine->async_ping(options, [&](error_code code) {
+        BOOST_TEST(code == errc::not_sent);
+        where = std::this_thread::get_id();
+        done = true;
+    });
+    until([&] { return done; });
+    BOOST_TEST((where == std::this_thread::get_id()));
+    BOOST_TEST(why.message.find("server \"scripted\"") == 0u, why.message);
+    BOOST_TEST(why.message.find("SIGKILL") != std::string::npos, why.message);
+    BOOST_TEST(why.stderr_tail.find("out of memory") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(without_reset_an_unanswered_call_delays_nobody)
+{
+    server.on_request(hold_tool_calls);
+    pool_overrides options;
+    options.max_size = 1;
+    options.reset = reset_policy::none;
+    open(options);
+    lease mine = acquire();
+    auto call = spawn(mine->call_tool("echo", {}, {}));
+    until([&] { return server.held() == 1; });
+    mine.release();
+    lease next = acquire();
+    BOOST_TEST(next.reused());
+    until([&] { return call->done; });
+    BOOST_TEST(call->code() == asio::error::operation_aborted);
+    BOOST_TEST(server.count("ping") == 0u);
+    until([&] { return server.count("notifications/cancelled") == 1; });
+    // The answer of the former lease's call reaches nobody.
+    BOOST_TEST(server.release() == 1u);
+    BOOST_REQUIRE(finish(next->ping())->value);
+}
+
+BOOST_AUTO_TEST_CASE(a_verdict_about_the_era_that_has_expired_is_asked_for_by_one_start_alone)
+{
+    pool_overrides options;
+    options.max_size = 4;
+    options.max_starting = 4;
+    options.era_ttl = 1ms;
+    open(options);
+    lease first = acquire();
+    const auto learnt = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() < learnt + 2ms)
+        ;
+    std::vector<std::shared_ptr<outcome<lease>>> more;
+    for (int i = 0; i != 3; ++i)
+        more.push_back(spawn(pool->acquire(30s)));
+    until([&] { return server.sessions_started() == 2; });
+    BOOST_TEST(pool->stats().starting == 1u);
+    until([&] { return more.back()->done; });
 }
 
 BOOST_AUTO_TEST_CASE(a_waiter_gets_the_replacement_of_a_dead_session)
@@ -332,18 +402,21 @@ BOOST_AUTO_TEST_CASE(cancelling_a_close_abandons_the_waiting_alone)
 {
     open();
     lease held = acquire();
-    asio::cancellation_signal signal;
-    error_code seen;
-    bool done = false;
-    pool->async_close(
-        1h, asio::bind_cancellation_slot(signal.slot(), [&](error_code code, close_report) {
-            seen = code;
-            done = true;
-        }));
-    until([&] { return finish(pool->acquire(0s))->code() == errc::pool_closed; });
-    signal.emit(asio::cancellation_type::terminal);
-    until([&] { return done; });
-    BOOST_TEST(seen == asio::error::operation_aborted);
+    for (const auto kind : {asio::cancellation_type::terminal, asio::cancellation_type::partial,
+             asio::cancellation_type::total}) {
+        asio::cancellation_signal signal;
+        error_code seen;
+        bool done = false;
+        pool->async_close(
+            1h, asio::bind_cancellation_slot(signal.slot(), [&](error_code code, close_report) {
+                seen = code;
+                done = true;
+            }));
+        until([&] { return finish(pool->acquire(0s))->code() == errc::pool_closed; });
+        signal.emit(kind);
+        until([&] { return done; });
+        BOOST_TEST(seen == asio::error::operation_aborted);
+    }
     held.release();
     until([&] { return server.sessions_alive() == 0; });
 }

@@ -78,7 +78,11 @@ public:
 
     bool post() noexcept override { return delivery_.post(this); }
 
-    void destroy() noexcept override { op_memory<acquire_op_for, Handler>::destroy(this); }
+    void destroy() noexcept override
+    {
+        const Handler last = delivery_.take_handler();
+        op_memory<acquire_op_for, Handler>::destroy(this, last);
+    }
 
     // Runs on the handler's executor, where the cancellation slot may be touched without a race.
     void invoke()
@@ -89,11 +93,9 @@ public:
         Handler handler = delivery_.take_handler();
         const error_code code = failure;
         lease session = std::move(granted);
-        destroy();
+        op_memory<acquire_op_for, Handler>::destroy(this, handler);
         std::move(handler)(code, std::move(session));
     }
-
-    Handler& handler() noexcept { return delivery_.handler(); }
 
 private:
     struct canceller

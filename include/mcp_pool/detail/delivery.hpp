@@ -58,10 +58,11 @@ public:
         return op;
     }
 
-    // Op::handler() names the handler whose allocator the memory came from.
-    static void destroy(Op* op) noexcept
+    // `handler` is the one whose allocator the memory came from, taken out of the operation: the
+    // allocator may live in it.
+    static void destroy(Op* op, const Handler& handler) noexcept
     {
-        rebound memory = get(op->handler());
+        rebound memory = get(handler);
         op->~Op();
         traits::deallocate(memory, op, 1);
     }
@@ -106,7 +107,7 @@ public:
         return posted;
     }
 
-    Handler& handler() noexcept { return handler_; }
+    const Handler& handler() const noexcept { return handler_; }
     Handler take_handler() noexcept { return std::move(handler_); }
     [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return executor_; }
 

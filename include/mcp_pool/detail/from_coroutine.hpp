@@ -12,7 +12,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <exception>
 #include <functional>
@@ -74,6 +76,14 @@ struct coroutine_handler<void, Handler>
     void operator()(std::exception_ptr failure) { std::move(handler)(code_of(failure)); }
 };
 
+// The first coroutine of a thread of coroutines of our own: it may say which cancellations pass.
+template <class Result>
+asio::awaitable<Result> cancellable(std::function<asio::awaitable<Result>()> body)
+{
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_return co_await body();
+}
+
 template <class Result>
 struct initiate_coroutine
 {
@@ -94,13 +104,13 @@ struct initiate_coroutine
         asio::any_io_executor executor(asio::get_associated_executor(handler, default_executor));
         auto slot = asio::get_associated_cancellation_slot(handler);
         coroutine_handler<Result, plain> adapted(std::forward<Handler>(handler));
-        asio::co_spawn(executor, std::move(body),
+        asio::co_spawn(executor, cancellable<Result>(std::move(body)),
             asio::bind_cancellation_slot(slot, asio::bind_executor(executor, std::move(adapted))));
     }
 };
 
-// Runs body() as an operation that completes with `void(error_code, Result)`. Terminal cancellation
-// only: that is what a coroutine lets through by default.
+// Runs body() as an operation that completes with `void(error_code, Result)`. Cancellation: terminal,
+// partial and total.
 template <class Result, class Token>
 auto from_coroutine(
     asio::any_io_executor executor, std::function<asio::awaitable<Result>()> body, Token&& token)

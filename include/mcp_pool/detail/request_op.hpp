@@ -7,7 +7,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/json/value.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -64,8 +66,8 @@ public:
     request_op_for(Handler handler, const session_ref& session, mcp_pool::detail::request what)
         : request_op(std::move(what))
         , delivery_(std::move(handler), default_executor(session))
-        , on_progress_(request.options.on_progress
-                  ? std::make_shared<progress_sink>(request.options.on_progress)
+        , on_progress_(request.options.progress
+                  ? std::make_shared<progress_sink>(request.options.progress)
                   : nullptr)
     {}
 
@@ -73,16 +75,19 @@ public:
 
     void post_progress(const progress& news) noexcept override
     {
-        if (!on_progress_)
-            return;
         try {
-            asio::post(delivery_.executor(), [sink = on_progress_, news] { sink->report(news); });
+            if (on_progress_ && on_progress_->offer(news))
+                asio::post(delivery_.executor(), [sink = on_progress_] { sink->report(); });
         } catch (const std::exception&) {
             // A progress notification is advice; losing one is better than losing the call.
         }
     }
 
-    void destroy() noexcept override { op_memory<request_op_for, Handler>::destroy(this); }
+    void destroy() noexcept override
+    {
+        const Handler last = delivery_.take_handler();
+        op_memory<request_op_for, Handler>::destroy(this, last);
+    }
 
     // Runs on the handler's executor: frees the operation, then calls the handler.
     void invoke()
@@ -95,7 +100,7 @@ public:
         Handler handler = delivery_.take_handler();
         const error_code code = code_;
         json::value raw = std::move(result_);
-        destroy();
+        op_memory<request_op_for, Handler>::destroy(this, handler);
         if constexpr (std::is_void_v<Result>)
             std::move(handler)(code);
         else if (code)
@@ -103,8 +108,6 @@ public:
         else
             std::move(handler)(code, result_of<Result>::from(std::move(raw)));
     }
-
-    Handler& handler() noexcept { return delivery_.handler(); }
 
 private:
     // The callback, which refers to what the caller keeps until the handler is called. On an executor
@@ -118,11 +121,34 @@ private:
             : call_(std::move(f))
         {}
 
-        void report(const progress& news)
+        // True if report() is to be posted for it. A server that reports faster than the executor
+        // follows has the newest report only, behind those that wait already.
+        bool offer(const progress& news)
+        {
+            const std::lock_guard lock(waiting_mutex_);
+            if (waiting_.size() == max_waiting) {
+                waiting_.back() = news;
+                return false;
+            }
+            waiting_.push_back(news);
+            return true;
+        }
+
+        void report()
         {
             const std::lock_guard lock(mutex_);
-            if (!closed_)
-                call_(news);
+            if (closed_)
+                return;
+            progress news;
+            {
+                const std::lock_guard waiting_lock(waiting_mutex_);
+                // Empty if the post of a former one failed.
+                if (waiting_.empty())
+                    return;
+                news = std::move(waiting_.front());
+                waiting_.pop_front();
+            }
+            call_(news);
         }
 
         void close()
@@ -132,6 +158,10 @@ private:
         }
 
     private:
+        static constexpr std::size_t max_waiting = 64;
+
+        std::mutex waiting_mutex_;
+        std::deque<progress> waiting_;
         // Recursive: the callback may run an event loop that calls the handler.
         std::recursive_mutex mutex_;
         const std::function<void(const progress&)> call_;

@@ -49,7 +49,7 @@ struct waiter
 
     time_point enqueued_at{};
     time_point deadline = time_point::max();
-    // Order of arrival in the pool.
+    // Order of arrival in the queue; 0 if it never was in one.
     std::uint64_t ticket = 0;
     // Sessions that purpose::ready asks for.
     std::size_t count = 0;

@@ -51,6 +51,18 @@ BOOST_AUTO_TEST_CASE(a_destroyed_transport_leaves_no_process_of_the_whole_family
     eventually([] { return processes_of_this_test().empty(); });
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_exits_when_its_pipes_close_leaves_nothing_either)
+{
+    // It races with the process thread, which must have noted the grandchild first.
+    for (int round = 0; round < 30; ++round) {
+        scene s(server("escaped_grandchild"));
+        s.io->start();
+        s.until([&] { return !s.events.lines.empty(); });
+        s.io.reset();
+    }
+    eventually([] { return processes_of_this_test().empty(); });
+}
+
 BOOST_AUTO_TEST_CASE(a_transport_may_be_destroyed_in_any_of_its_events)
 {
     for (const auto& what : {server("burst", "3"), server("one_line", "100000")}) {

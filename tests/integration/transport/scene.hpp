@@ -3,6 +3,7 @@
 
 #include "transport/descriptor.hpp"
 #include "transport/process_table.hpp"
+#include "transport/process_thread.hpp"
 #include "transport/stdio.hpp"
 #include "transport/test_seams.hpp"
 
@@ -51,14 +52,22 @@ inline stdio_limits default_limits()
 
 // Looks again and again: for what the system does in its own time and tells nobody.
 template <class Predicate>
-void eventually(Predicate predicate, std::source_location here = std::source_location::current())
+bool happens(Predicate predicate)
 {
     const auto end = std::chrono::steady_clock::now() + deadline;
     while (!predicate()) {
         if (std::chrono::steady_clock::now() > end)
-            BOOST_FAIL("did not happen in time, waited for at line " << here.line());
+            return false;
         ::poll(nullptr, 0, 1);
     }
+    return true;
+}
+
+template <class Predicate>
+void eventually(Predicate predicate, std::source_location here = std::source_location::current())
+{
+    if (!happens(std::move(predicate)))
+        BOOST_FAIL("did not happen in time, waited for at line " << here.line());
 }
 
 inline std::size_t open_descriptors()
@@ -287,17 +296,22 @@ public:
             first.io->start();
             first.until_ended();
         }
+        BOOST_TEST(happens(&balance::is_at_rest));
         before_ = open_descriptors();
     }
     ~balance()
     {
-        eventually([] { return processes_of_this_test().empty(); });
-        // The process thread closes its own in its own time.
-        eventually([this] { return open_descriptors() <= before_; });
-        BOOST_TEST(open_descriptors() == before_);
+        BOOST_TEST(happens([] { return processes_of_this_test().empty(); }));
+        BOOST_TEST(happens(&balance::is_at_rest));
+        BOOST_TEST(happens([this] { return open_descriptors() == before_; }),
+            "descriptors: " << open_descriptors() << ", before: " << before_);
     }
 
 private:
+    // The process thread, which looks into /proc and closes descriptors in its own time, has nothing
+    // to do.
+    static bool is_at_rest() { return process_thread::instance().processes() == 0; }
+
     std::size_t before_ = 0;
 };
 

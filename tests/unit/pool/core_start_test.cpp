@@ -520,6 +520,12 @@ BOOST_AUTO_TEST_CASE(wait_ready_semantics)
     BOOST_TEST(pool.acquire().granted());
     pool.die(pool.the(slot_state::leased));
     BOOST_TEST(pool.await_ready(2, 0s).failed(errc::acquire_timeout));
+
+    // Nobody waits for what a resize has made impossible.
+    ticket& many = pool.await_ready(3, duration::max());
+    pool.core.resize(0, 2, 3, 0, pool.now);
+    pool.pump();
+    BOOST_TEST(many.failed(errc::invalid_config));
 }
 
 BOOST_AUTO_TEST_CASE(unneeded_sessions_of_wait_ready_end_by_idle_timeout)

@@ -233,6 +233,16 @@ BOOST_AUTO_TEST_CASE(the_era_clock_starts_with_the_first_output)
     BOOST_TEST(method_of(h.tick(t0 + 59s)).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_silent_server_is_not_waited_for_for_ever_where_the_start_has_no_limit)
+{
+    handshake_settings s = settings();
+    s.start_timeout = duration::max();
+    handshake h(s);
+    h.started(t0);
+    BOOST_TEST((h.deadline() == t0 + 30s));
+    BOOST_TEST(method_of(h.tick(t0 + 30s)) == "initialize");
+}
+
 BOOST_AUTO_TEST_CASE(a_late_first_output_leaves_time_for_initialize)
 {
     handshake_settings s = settings();

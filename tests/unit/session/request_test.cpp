@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_peer_has_its_code_and_object)
     BOOST_TEST(out->code.value() == -32602);
     BOOST_TEST_REQUIRE(out->details.rpc.has_value());
     BOOST_TEST(out->details.rpc->data.as_int64() == 7);
-    BOOST_TEST(contains(out->details.message, "server 'scripted': tools/call"));
+    BOOST_TEST(contains(out->details.message, "server \"scripted\": tools/call"));
     BOOST_TEST(contains(out->details.message, "no \\x1b tool"));
     BOOST_TEST(r.state->unanswered == 0u);
 }
@@ -331,7 +331,7 @@ BOOST_AUTO_TEST_CASE(progress_reaches_the_caller_and_only_where_it_was_asked_for
     });
     r.lease();
     call_options options;
-    options.on_progress = [](const progress&) {};
+    options.progress = [](const progress&) {};
     const auto asked = r.call("tools/call", with_message("x"), options);
     r.finish(asked);
     r.settle();
@@ -342,9 +342,57 @@ BOOST_AUTO_TEST_CASE(progress_reaches_the_caller_and_only_where_it_was_asked_for
     BOOST_TEST(!last(r, "tools/call").params.contains("_meta"));
 }
 
+BOOST_AUTO_TEST_CASE(a_flood_of_progress_is_bounded_and_its_newest_report_arrives)
+{
+    rig r;
+    r.server.on_request([](const call& c) -> std::optional<reply> {
+        if (c.method != "tools/call")
+            return std::nullopt;
+        reply flood = reply::result(json::object());
+        for (int i = 1; i <= 1000; ++i)
+            flood = std::move(flood).before(
+                R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)"
+                + std::to_string(id_of(c)) + R"(,"progress":)" + std::to_string(i) + "}}");
+        return flood;
+    });
+    r.lease();
+    // Nobody runs it before everything has come.
+    asio::io_context slow;
+    std::vector<double> seen;
+    bool done = false;
+    call_options options;
+    options.progress = [&seen](const progress& p) { seen.push_back(p.value); };
+    r.state->view.async_call_tool("echo", {}, options,
+        asio::bind_executor(slow.get_executor(), [&](error_code code, const tool_result&) {
+            BOOST_TEST(!code);
+            done = true;
+        }));
+    r.until([&] { return r.shared->call_times.snapshot().count == 1; });
+    slow.run();
+    BOOST_TEST(done);
+    BOOST_TEST(seen.size() == 64u);
+    BOOST_TEST(std::is_sorted(seen.begin(), seen.end()));
+    BOOST_TEST(seen.back() == 1000);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(giving_up)
+
+BOOST_AUTO_TEST_CASE(a_deadline_that_has_passed_is_not_the_same_as_none)
+{
+    rig r;
+    r.server.on_request(answering("tools/call", reply::silence()));
+    r.lease();
+    const auto by_constructor = r.call("tools/call", {}, call_options(-5s));
+    r.finish(by_constructor);
+    BOOST_TEST((by_constructor->code == errc::call_timeout));
+    call_options options;
+    options.timeout = -5s;
+    const auto by_member = r.call("tools/call", {}, options);
+    r.finish(by_member);
+    BOOST_TEST((by_member->code == errc::call_timeout));
+}
 
 BOOST_AUTO_TEST_CASE(a_call_times_out_and_is_cancelled_at_the_server)
 {
@@ -589,7 +637,7 @@ BOOST_AUTO_TEST_CASE(a_death_fails_what_is_in_flight_with_status_and_stderr)
     BOOST_TEST(!is_safe_to_retry(sent->code));
     BOOST_TEST(is_safe_to_retry(queued->code));
     for (const auto& out : {sent, queued}) {
-        BOOST_TEST(contains(out->details.message, "server 'scripted'"), out->details.message);
+        BOOST_TEST(contains(out->details.message, "server \"scripted\""), out->details.message);
         BOOST_TEST(contains(out->details.message, "signal 9 (SIGKILL)"), out->details.message);
         BOOST_TEST(contains(out->details.message, "heap out of memory"), out->details.message);
         BOOST_TEST(contains(out->details.message, "acquire a new lease"), out->details.message);

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_failure_is_thrown_with_its_circumstances)
             BOOST_TEST(e.diagnostics().server == "scripted");
         }
     });
-    BOOST_TEST(details.message.starts_with("server 'scripted': no/such/method"), details.message);
+    BOOST_TEST(details.message.starts_with("server \"scripted\": no/such/method"), details.message);
 }
 
 BOOST_AUTO_TEST_CASE(an_awaitable_that_is_started_after_the_lease_fails)
@@ -257,6 +257,30 @@ BOOST_AUTO_TEST_CASE(cancelling_the_coroutine_cancels_the_call)
     signal.emit(asio::cancellation_type::terminal);
     r.until([&] { return done; });
     r.until([&] { return r.server.count("notifications/cancelled") == 1; });
+}
+
+BOOST_AUTO_TEST_CASE(each_kind_of_cancellation_ends_a_listing)
+{
+    rig r;
+    r.server.on_request([](const call& c) -> std::optional<reply> {
+        return c.method == "tools/list" ? std::optional(reply::silence()) : std::nullopt;
+    });
+    r.lease();
+    std::size_t asked = 0;
+    for (const auto kind : {asio::cancellation_type::terminal, asio::cancellation_type::partial,
+             asio::cancellation_type::total}) {
+        asio::cancellation_signal signal;
+        bool done = false;
+        r.state->view.async_list_tools({},
+            asio::bind_cancellation_slot(signal.slot(), [&](error_code code, std::vector<tool>) {
+                BOOST_TEST((code == asio::error::operation_aborted));
+                done = true;
+            }));
+        ++asked;
+        r.until([&] { return r.server.count("tools/list") == asked; });
+        signal.emit(kind);
+        r.until([&] { return done; });
+    }
 }
 
 BOOST_AUTO_TEST_CASE(handlers_run_on_their_own_executor)

@@ -131,6 +131,28 @@ BOOST_AUTO_TEST_CASE(silence_after_the_first_output_means_legacy)
     BOOST_TEST(r.shared->garbage_lines == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_only_asks_and_never_reads_is_given_up_before_it_is_ready)
+{
+    pool_options o = patient();
+    o.max_message_bytes = 1024;
+    rig r(personality::legacy, o);
+    r.server.on_request([&r](const call& c) -> std::optional<reply> {
+        r.server.stop_reading(c.session);
+        reply flood = reply::silence();
+        for (int i = 0; i < 100; ++i)
+            flood = std::move(flood).before(
+                R"({"jsonrpc":"2.0","id":)" + std::to_string(i) + R"(,"method":"ping"})");
+        return std::move(flood).held();
+    });
+    r.io->start();
+    r.until([&] { return r.server.held() == 1; });
+    r.settle();
+    r.server.release();
+    r.until([&] { return r.told->failed.has_value(); });
+    BOOST_TEST(contains(r.told->failed->details.message, "does not read the answers"),
+        r.told->failed->details.message);
+}
+
 BOOST_AUTO_TEST_CASE(silence_without_any_output_means_legacy_after_half_of_the_start_timeout)
 {
     rig r(personality::legacy, with_start_timeout(20ms));
@@ -187,7 +209,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_mute_fails_with_the_stage)
         BOOST_TEST((r.told->failed->code == errc::start_failed));
         BOOST_TEST(!r.told->failed->permanent);
         const std::string& text = r.told->failed->details.message;
-        BOOST_TEST(contains(text, "server 'scripted'"), text);
+        BOOST_TEST(contains(text, "server \"scripted\""), text);
         BOOST_TEST(contains(text, "did not become ready within 3600 s"), text);
         BOOST_TEST(contains(text, std::string("waiting for the answer to ") + method), text);
         BOOST_TEST(r.told->ended_count == 0);
