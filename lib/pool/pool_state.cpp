@@ -3,6 +3,7 @@
 #include "pool/clock.hpp"
 #include "pool/options.hpp"
 #include "pool/pool_service.hpp"
+#include "transport/descriptor.hpp"
 
 #include <algorithm>
 #include <random>
@@ -42,6 +43,8 @@ pool_state::~pool_state() = default;
 std::shared_ptr<pool_state> pool_state::make(
     asio::any_io_executor executor, std::shared_ptr<server_state> server)
 {
+    // The first timer of a context makes its reactor, with three descriptors; seed() may open a device.
+    const transport::low_descriptors_plug plug;
     auto pool = std::shared_ptr<pool_state>(new pool_state(std::move(server)));
     pool->io_ = std::make_shared<pool_io>(executor, pool);
     pool_service::of(executor).add(pool);

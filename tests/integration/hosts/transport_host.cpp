@@ -5,7 +5,11 @@
 #include "transport/stdio.hpp"
 #include "transport/test_seams.hpp"
 
+#include <mcp_pool/mcp_pool.hpp>
+
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +19,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -112,34 +117,71 @@ bool is_open(int fd)
     return flags != -1 && (flags & O_PATH) == 0;
 }
 
-// Not through the C library: a thread sanitizer takes a closed descriptor for a race.
+// Not through the C library: a thread sanitizer takes a closed descriptor for a race. Longer than 8
+// bytes or an eventfd would refuse it, so that nobody notices.
 long print(int fd)
 {
-    return ::syscall(SYS_write, fd, "noise\n", 6);
+    constexpr std::string_view text = "noise of the host\n";
+    return ::syscall(SYS_write, fd, text.data(), text.size());
 }
+
+// A host that prints all the time, into whatever stands at 1 and 2.
+class printing_host
+{
+public:
+    // `closed`: which of descriptors 0, 1 and 2 are closed, as bits.
+    explicit printing_host(int closed)
+        : closed_(closed)
+    {
+        for (int fd = 0; fd < 3; ++fd) {
+            if (is_closed(fd))
+                ::close(fd);
+        }
+        printer_ = std::thread([this] {
+            while (!enough_) {
+                print_once();
+                ::poll(nullptr, 0, 1);
+            }
+        });
+    }
+
+    // Where the host's own thread stands between two steps, no luck with the time is needed.
+    void print_once()
+    {
+        for (const int fd : {1, 2}) {
+            if (print(fd) >= 0 && is_closed(fd))
+                fail("a descriptor of the library took what the host printed");
+        }
+        ++printed_;
+    }
+
+    void expect_untouched() const
+    {
+        for (int fd = 0; fd < 3; ++fd)
+            expect(is_open(fd) != is_closed(fd), "the host's streams are untouched");
+    }
+
+    void finish()
+    {
+        const std::size_t before = printed_;
+        eventually([&] { return printed_ > before; }, "the host prints on");
+        enough_ = true;
+        printer_.join();
+    }
+
+private:
+    [[nodiscard]] bool is_closed(int fd) const { return (closed_ & (1 << fd)) != 0; }
+
+    const int closed_;
+    std::atomic<bool> enough_{false};
+    std::atomic<std::size_t> printed_{0};
+    std::thread printer_;
+};
 
 // argument: which of descriptors 0, 1 and 2 are closed, as bits.
 void print_with_closed_streams(const char* argument)
 {
-    const int closed = std::atoi(argument);
-    for (int fd = 0; fd < 3; ++fd) {
-        if ((closed & (1 << fd)) != 0)
-            ::close(fd);
-    }
-    // A host that prints all the time, into whatever stands at 1 and 2.
-    std::atomic<bool> enough{false};
-    std::atomic<std::size_t> printed{0};
-    std::thread printer([&] {
-        while (!enough) {
-            for (const int fd : {1, 2}) {
-                const bool was_open = (closed & (1 << fd)) == 0;
-                if (print(fd) >= 0 && !was_open)
-                    fail("a descriptor of the library took what the host printed");
-            }
-            ++printed;
-            ::poll(nullptr, 0, 1);
-        }
-    });
+    printing_host host(std::atoi(argument));
     for (int i = 0; i < 20; ++i) {
         session s(i % 2 == 0 ? "echo" : "report");
         if (i % 2 == 1) {
@@ -152,15 +194,56 @@ void print_with_closed_streams(const char* argument)
         }
         for (int line = 0; line < 10; ++line)
             s.echo("line " + std::to_string(line));
-        for (int fd = 0; fd < 3; ++fd)
-            expect(is_open(fd) == ((closed & (1 << fd)) == 0), "the host's streams are untouched");
+        host.expect_untouched();
         s.io->stop(stop_step::close_input);
         s.until([&] { return s.told.end.has_value(); }, "an end");
     }
-    const std::size_t before = printed;
-    eventually([&] { return printed > before; }, "the host prints on");
-    enough = true;
-    printer.join();
+    host.finish();
+}
+
+asio::awaitable<void> use_pool(session_pool& pool, printing_host& host)
+{
+    const std::string message = "through the pool";
+    {
+        lease session = co_await pool.acquire(std::chrono::seconds(60));
+        json::object arguments;
+        arguments["message"] = message;
+        const tool_result answer = co_await session->call_tool("echo", std::move(arguments));
+        expect(answer.text() == message, "\"" + answer.text() + "\" is what was sent");
+        host.print_once();
+        host.expect_untouched();
+    }
+    co_await pool.close(std::chrono::seconds(20));
+}
+
+// The same with pools: each is the first to use a context, whose reactor has descriptors of its own.
+// argument: which of descriptors 0, 1 and 2 are closed, as bits.
+void print_beside_pools(const char* argument)
+{
+    printing_host host(std::atoi(argument));
+    for (int i = 0; i < 5; ++i) {
+        stdio_server server;
+        server.command = MCP_POOL_TEST_BIN "/mcp-pool-echo-server";
+        server_config config("echo", std::move(server));
+        config.pool.max_size = 1;
+        asio::io_context context;
+        session_pool pool(context.get_executor(), std::move(config));
+        host.print_once();
+        host.expect_untouched();
+        bool done = false;
+        asio::co_spawn(context, use_pool(pool, host), [&done](const std::exception_ptr& e) {
+            if (e)
+                std::rethrow_exception(e);
+            done = true;
+        });
+        try {
+            context.run_for(std::chrono::seconds(120));
+        } catch (const std::exception& e) {
+            fail(e.what());
+        }
+        expect(done, "the pool closes");
+    }
+    host.finish();
 }
 
 void expect_ends(bool may_be_known)
@@ -263,6 +346,8 @@ int main(int argc, char** argv)
     story = ::fdopen(::fcntl(file.get(), F_DUPFD_CLOEXEC, 10), "w");
     if (std::strcmp(argv[1], "closed") == 0)
         print_with_closed_streams(argv[2]);
+    else if (std::strcmp(argv[1], "pools") == 0)
+        print_beside_pools(argv[2]);
     else if (std::strcmp(argv[1], "ignore") == 0)
         ignore_children(argv[2]);
     else if (std::strcmp(argv[1], "wait") == 0)

@@ -69,6 +69,19 @@ struct host_scene
             mode << " " << argument << " ended with " << status << ": " << content("story")
                  << content("2").substr(0, 5000));
     }
+
+    void expect_good_with_closed_streams(const std::string& mode)
+    {
+        for (int closed = 0; closed < 8; ++closed) {
+            expect_good(mode, std::to_string(closed));
+            // What is not closed holds the noise and nothing else.
+            for (const int fd : {1, 2}) {
+                std::istringstream lines(content(std::to_string(fd)));
+                for (std::string line; std::getline(lines, line);)
+                    BOOST_REQUIRE(line == "noise of the host");
+            }
+        }
+    }
 };
 
 } // namespace
@@ -77,15 +90,12 @@ BOOST_FIXTURE_TEST_SUITE(odd_hosts, host_scene)
 
 BOOST_AUTO_TEST_CASE(hosts_that_print_with_any_of_their_streams_closed_get_into_no_pipe)
 {
-    for (int closed = 0; closed < 8; ++closed) {
-        expect_good("closed", std::to_string(closed));
-        // What is not closed holds the noise and nothing else.
-        for (const int fd : {1, 2}) {
-            std::istringstream lines(content(std::to_string(fd)));
-            for (std::string line; std::getline(lines, line);)
-                BOOST_REQUIRE(line == "noise");
-        }
-    }
+    expect_good_with_closed_streams("closed");
+}
+
+BOOST_AUTO_TEST_CASE(hosts_with_pools_that_print_with_any_of_their_streams_closed_get_into_nothing)
+{
+    expect_good_with_closed_streams("pools");
 }
 
 BOOST_AUTO_TEST_CASE(a_host_that_ignores_sigchld_learns_that_it_took_the_status)
