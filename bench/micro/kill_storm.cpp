@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <random>
@@ -66,10 +67,12 @@ constexpr auto tolerance = 1s;
 struct tally
 {
     std::uint64_t calls = 0;
-    // Errors of the library's own category, by their text.
+    // How calls failed: errors of the library's own category, by their text, and everything else.
     std::map<std::string, std::uint64_t> typed_errors;
-    // Everything else that a user saw.
     std::map<std::string, std::uint64_t> other_errors;
+    // How acquires failed, but for those that were sent away at their deadline.
+    std::map<std::string, std::uint64_t> acquire_errors;
+    std::uint64_t timeouts = 0, early_timeouts = 0;
     std::uint64_t wrong_answers = 0;
     // Answers from a process that the lease did not name.
     std::uint64_t foreign_answers = 0;
@@ -105,6 +108,7 @@ struct storm
     std::vector<std::string> answered;
     // Processes that users have met: initialised sessions, and the dead that were not noticed yet.
     std::set<int> met;
+    int last_victim = 0;
     // Calls are counted.
     bool counting = true;
     bool stopping = false;
@@ -136,11 +140,21 @@ asio::awaitable<void> wait_for(duration length)
     co_await timer.async_wait(asio::use_awaitable);
 }
 
-void count_error(storm& s, const boost::system::system_error& e)
+void count_call_error(storm& s, const boost::system::system_error& e)
 {
     auto& errors = e.code().category() == pool_category() ? s.result.typed_errors
                                                           : s.result.other_errors;
     ++errors[e.code().message()];
+}
+
+void count_acquire_error(storm& s, const boost::system::system_error& e, duration waited)
+{
+    if (e.code() != errc::acquire_timeout) {
+        ++s.result.acquire_errors[e.code().message()];
+        return;
+    }
+    ++s.result.timeouts;
+    s.result.early_timeouts += waited < patience;
 }
 
 asio::awaitable<void> call(storm& s, lease& session)
@@ -161,7 +175,7 @@ asio::awaitable<void> call(storm& s, lease& session)
         s.result.foreign_answers += reported_pid(text) != pid;
         s.answered.push_back(std::move(token));
     } catch (const boost::system::system_error& e) {
-        count_error(s, e);
+        count_call_error(s, e);
     }
 }
 
@@ -173,7 +187,7 @@ asio::awaitable<void> user(storm& s)
         try {
             session = co_await s.pool.acquire(patience);
         } catch (const boost::system::system_error& e) {
-            count_error(s, e);
+            count_acquire_error(s, e, clock::now() - asked);
         }
         s.result.late_acquires += clock::now() - asked > patience + tolerance;
         if (session)
@@ -197,7 +211,19 @@ void kill_one(storm& s, std::mt19937& random)
     if (is_dead(victim) || ::kill(victim, SIGKILL) != 0)
         return;
     s.met.erase(victim);
+    s.last_victim = victim;
     ++s.result.kills;
+}
+
+// Whether the pool knows of every kill: each ends a session, and nothing else ends one here. The last
+// victim is gone, not even a zombie, which is the system's word for it.
+bool knows_of_all_kills(const storm& s)
+{
+    const replaced_counts ended = s.pool.stats().replaced;
+    const std::uint64_t ends = ended.died + ended.probe + ended.reset + ended.discarded
+        + ended.protocol + ended.retired + ended.evicted;
+    return ends >= s.result.kills
+        && (s.last_victim == 0 || (::kill(s.last_victim, 0) != 0 && errno == ESRCH));
 }
 
 // An interval of 0 kills nobody.
@@ -223,6 +249,9 @@ asio::awaitable<void> conduct(storm& s, duration interval, duration length)
     }
     s.counting = false;
     const auto last_kill = clock::now();
+    // A pool that has not noticed the last kill yet still counts its victim.
+    while (!knows_of_all_kills(s) && clock::now() < last_kill + 30s)
+        co_await wait_for(1ms);
     while (s.pool.stats().pool_size < size && clock::now() < last_kill + 30s)
         co_await wait_for(1ms);
     s.result.seconds_to_full_size = std::chrono::duration<double>(clock::now() - last_kill).count();
@@ -332,7 +361,10 @@ void measure(const std::string& what, const server_config& server, const tempora
     share.detail["kills"] = killed.kills;
     share.detail["typed_errors"] = object_of(killed.typed_errors);
     share.detail["other_errors"] = object_of(killed.other_errors);
+    share.detail["acquire_errors"] = object_of(killed.acquire_errors);
+    share.detail["acquire_timeouts"] = killed.timeouts;
     share.detail["errors_without_kills"] = object_of(calm.typed_errors);
+    share.detail["acquire_errors_without_kills"] = object_of(calm.acquire_errors);
     print(share);
 
     figure recovery;
@@ -351,7 +383,12 @@ void measure(const std::string& what, const server_config& server, const tempora
     };
     print_count(name, "calls that ended without result and without typed error",
         sum(killed.other_errors) + sum(calm.other_errors), 0);
-    print_count(name, "errors without kills", sum(calm.typed_errors), 0);
+    print_count(name, "errors without kills",
+        sum(calm.typed_errors) + static_cast<double>(calm.timeouts), 0);
+    print_count(name, "acquires that failed by anything but their own deadline",
+        sum(killed.acquire_errors) + sum(calm.acquire_errors), 0);
+    print_count(name, "acquires refused before their deadline",
+        static_cast<double>(killed.early_timeouts + calm.early_timeouts), 0);
     print_count(name, "answers that belong to another call or process",
         static_cast<double>(killed.wrong_answers + killed.foreign_answers + calm.wrong_answers
             + calm.foreign_answers),
