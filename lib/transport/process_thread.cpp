@@ -57,7 +57,6 @@ process_thread::process_thread()
     ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
     if (error != 0)
         throw_error(error, "pthread_create");
-    ::pthread_setname_np(thread, "mcp-pool-proc");
     ::pthread_detach(thread);
 }
 
@@ -80,6 +79,8 @@ void process_thread::request(const std::shared_ptr<process>& who, process_reques
 
 void process_thread::run() noexcept
 {
+    // By itself: for another thread it opens a file in /proc, which could stand at 0 to 2.
+    ::pthread_setname_np(::pthread_self(), "mcp-pool-proc");
     for (;;) {
         std::array<epoll_event, 64> events;
         const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
