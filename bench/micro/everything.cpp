@@ -103,6 +103,8 @@ void measure(const server_config& server, const std::vector<std::string>& comman
             best = concurrency;
         }
     }
+    if (best_rate == 0)
+        throw std::runtime_error("one process per call: no call was answered in time");
 
     worst seen;
     std::vector<double> pool, spawn;

@@ -27,7 +27,8 @@ static const char usage[] =
     "Usage: spawn_reference [OPTION]... -- COMMAND [ARGUMENT]...\n"
     "Starts an MCP server for each tool call and prints what that costs as JSON.\n\n"
     "  --concurrency N     processes at a time, 1 to 1024 (default: 1)\n"
-    "  --seconds S         how long to go on (default: 10)\n"
+    "  --seconds S         for how long calls are started; those under way then are finished\n"
+    "                      (default: 10)\n"
     "  --calls N           stop after N calls, failed ones included (default: no limit)\n"
     "  --tool NAME         tool to call (default: echo)\n"
     "  --arguments JSON    its arguments (default: {\"message\":\"hi\"})\n"
@@ -69,6 +70,8 @@ static char request[largest_request];
 static size_t request_size;
 static double* times_ms;
 static size_t calls, times_capacity, errors;
+static size_t calls_in_time;
+static int64_t last_completion;
 
 extern char** environ;
 
@@ -150,8 +153,9 @@ static void give_up(struct slot* s, const char* why)
     s->stage = ending;
 }
 
-static void count_call(int64_t duration)
+static void count_call(int64_t begin)
 {
+    last_completion = now();
     if (calls == times_capacity) {
         times_capacity = 2 * times_capacity + 1024;
         times_ms = realloc(times_ms, times_capacity * sizeof *times_ms);
@@ -159,7 +163,7 @@ static void count_call(int64_t duration)
             fail("memory", errno);
         }
     }
-    times_ms[calls++] = (double)duration / 1e6;
+    times_ms[calls++] = (double)(last_completion - begin) / 1e6;
 }
 
 static void on_line(struct slot* s, const char* line, const char* line_end)
@@ -173,7 +177,7 @@ static void on_line(struct slot* s, const char* line, const char* line_end)
     if (found[1].begin == NULL) {
         give_up(s, "the server answered with an error");
     } else if (s->stage == calling) {
-        count_call(now() - s->begin);
+        count_call(s->begin);
         end(s);
     } else if (send_line(s, request, request_size)) {
         s->stage = calling;
@@ -233,6 +237,7 @@ static void reap(struct slot* s)
     s->stage = unused;
 }
 
+/* Until the first call under way is given up; with `deadline` not later than that. */
 static int time_left(int64_t deadline)
 {
     int64_t first = deadline;
@@ -246,20 +251,45 @@ static int time_left(int64_t deadline)
     return left <= 0 ? 0 : (int)(left / 1000000 + 1);
 }
 
+static size_t under_way(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < configured.concurrency; ++i) {
+        count += slots[i].stage == initializing || slots[i].stage == calling;
+    }
+    return count;
+}
+
+/* Calls under way at the deadline are finished: to throw away what was paid for would make one process
+ * per call look worse than it is. */
 static void run(int64_t deadline)
 {
     struct pollfd watched[2 * most_slots];
-    while (now() < deadline
-        && (configured.most_calls == 0 || calls + errors < configured.most_calls)) {
+    for (;;) {
+        const int starting = now() < deadline;
+        if (starting) {
+            calls_in_time = calls;
+        }
+        if (!starting && under_way() == 0) {
+            return;
+        }
         for (size_t i = 0; i < configured.concurrency; ++i) {
             struct slot* s = &slots[i];
-            if (s->stage == unused) {
+            if (s->stage == unused && starting
+                && (configured.most_calls == 0
+                    || calls + errors + under_way() < configured.most_calls)) {
                 start(s);
             }
-            watched[2 * i] = (struct pollfd){.fd = s->out, .events = POLLIN};
-            watched[2 * i + 1] = (struct pollfd){.fd = s->pidfd, .events = POLLIN};
+            const int used = s->stage != unused;
+            watched[2 * i] = (struct pollfd){.fd = used ? s->out : -1, .events = POLLIN};
+            watched[2 * i + 1] = (struct pollfd){.fd = used ? s->pidfd : -1, .events = POLLIN};
         }
-        if (poll(watched, 2 * configured.concurrency, time_left(deadline)) < 0 && errno != EINTR) {
+        if (configured.most_calls != 0 && calls + errors >= configured.most_calls
+            && under_way() == 0) {
+            return;
+        }
+        const int64_t latest = starting ? deadline : INT64_MAX;
+        if (poll(watched, 2 * configured.concurrency, time_left(latest)) < 0 && errno != EINTR) {
             fail("poll", errno);
         }
         for (size_t i = 0; i < configured.concurrency; ++i) {
@@ -268,8 +298,12 @@ static void run(int64_t deadline)
                 on_output(s);
             } else if (watched[2 * i + 1].revents != 0) {
                 reap(s); /* only when its output has been read to the end of what was there */
-            } else if (now() - s->begin > configured.timeout) {
-                give_up(s, "no answer in time");
+            } else if (s->stage != unused && now() - s->begin > configured.timeout) {
+                if (s->stage == ending) {
+                    kill(s->pid, SIGKILL); /* answered or given up before */
+                } else {
+                    give_up(s, "no answer in time");
+                }
             }
         }
     }
@@ -377,7 +411,10 @@ int main(int argc, char** argv)
     signal(SIGPIPE, SIG_IGN);
     const int64_t begin = now();
     run(begin + configured.duration);
-    const double seconds = (double)(now() - begin) / 1e9;
+    /* The better of two fair counts: the tail may be slower or faster than what was before it. */
+    const double in_time = (double)calls_in_time / ((double)configured.duration / 1e9);
+    const double seconds = (double)((calls == 0 ? now() : last_completion) - begin) / 1e9;
+    const double all = (double)calls / seconds;
     kill_rest();
     if (calls != 0) {
         qsort(times_ms, calls, sizeof *times_ms, by_size);
@@ -387,8 +424,8 @@ int main(int argc, char** argv)
            "\"call_ms\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}, "
            "\"cpu_seconds\": {\"self\": %.3f, \"children\": %.3f}}\n",
         configured.concurrency, configured.kill ? "kill" : "close", seconds, calls, errors,
-        (double)calls / seconds, percentile(0.5), percentile(0.9), percentile(0.99), percentile(1),
-        cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
+        all > in_time ? all : in_time, percentile(0.5), percentile(0.9), percentile(0.99),
+        percentile(1), cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
     for (size_t i = 0; i < most_slots; ++i) {
         free(slots[i].data);
     }
