@@ -203,11 +203,13 @@ std::string explanation(const std::vector<const outcome*>& runs)
         text += ".\n";
     }
     if (const outcome* spawn = find(runs, mode::spawn)) {
+        const bool is_best = std::ranges::any_of(
+            spawn->attempts, [](const spawn_attempt& a) { return a.calls_per_second > 0; });
         text +=
             "spawn:  every call pays for a process and a handshake (half of the starts took more "
             "than "
             + duration_text(spawn->start.p50) + ", " + std::to_string(spawn->size) + " at a time"
-            + (spawn->attempts.empty() ? "" : ", the best concurrency") + ")";
+            + (is_best ? ", the best concurrency" : "") + ")";
         if (pool && spawn->calls > 0)
             text += "; the pool answers "
                 + times(pool->calls_per_second() / spawn->calls_per_second()) + " as many calls";

@@ -34,6 +34,18 @@ constexpr auto close_deadline = std::chrono::seconds(10);
 constexpr auto report_interval = std::chrono::milliseconds(200);
 constexpr auto sample_interval = std::chrono::milliseconds(500);
 
+// What is special about a short try.
+struct attempt_terms
+{
+    bool is_attempt = false;
+    // It goes on beyond the length of its workload until so many calls were answered, for so long at
+    // most.
+    std::uint64_t least_calls = 0;
+    duration longest = duration::zero();
+
+    attempt_terms() = default;
+};
+
 double seconds_of(duration value)
 {
     return std::chrono::duration<double>(value).count();
@@ -125,13 +137,17 @@ void sample_memory(run_state& state)
 
 // Until the end of the run: samples memory and reports where it stands.
 asio::awaitable<void> watch(
-    run_state& state, clock::time_point begin, const progress_sink& progress, bool is_attempt)
+    run_state& state, clock::time_point begin, const progress_sink& progress, attempt_terms terms)
 {
     const auto end = begin + state.work.length;
+    const auto goes_on = [&](clock::time_point now) {
+        return now < end || (state.result.calls < terms.least_calls && now < begin + terms.longest);
+    };
     auto next_sample = begin + sample_interval;
     asio::steady_timer timer(state.context);
-    while (clock::now() < end) {
-        timer.expires_at(std::min(end, clock::now() + report_interval));
+    for (auto now = clock::now(); goes_on(now); now = clock::now()) {
+        const auto next_report = now + report_interval;
+        timer.expires_at(now < end ? std::min(end, next_report) : next_report);
         co_await timer.async_wait(asio::use_awaitable);
         if (clock::now() >= next_sample) {
             sample_memory(state);
@@ -146,7 +162,7 @@ asio::awaitable<void> watch(
         report.of_seconds = seconds_of(state.work.length);
         report.calls = state.result.calls;
         report.errors = state.result.errors;
-        report.is_attempt = is_attempt;
+        report.is_attempt = terms.is_attempt;
         progress(report);
     }
     sample_memory(state);
@@ -177,7 +193,7 @@ asio::awaitable<void> all_users_left(run_state& state)
 
 template <class Source>
 asio::awaitable<void> conduct(run_state& state, session_pool& pool, Source& source,
-    const progress_sink& progress, bool is_attempt)
+    const progress_sink& progress, attempt_terms terms)
 {
     if (state.work.warm)
         co_await pool.wait_ready(pool.options().max_size, state.work.max_wait);
@@ -196,7 +212,7 @@ asio::awaitable<void> conduct(run_state& state, session_pool& pool, Source& sour
     };
     for (std::size_t i = 0; i < state.work.users; ++i)
         asio::co_spawn(state.context, user(state, source), leave);
-    co_await watch(state, begin, progress, is_attempt);
+    co_await watch(state, begin, progress, terms);
 
     state.stopping = true;
     state.result.seconds = seconds_of(clock::now() - begin);
@@ -217,18 +233,18 @@ asio::awaitable<void> conduct(run_state& state, session_pool& pool, Source& sour
 
 template <class Source>
 void run_with(run_state& state, session_pool& pool, Source& source, const progress_sink& progress,
-    bool is_attempt)
+    attempt_terms terms)
 {
     std::exception_ptr failure;
     bool finished = false;
-    asio::co_spawn(state.context, conduct(state, pool, source, progress, is_attempt),
+    asio::co_spawn(state.context, conduct(state, pool, source, progress, terms),
         [&](const std::exception_ptr& e) {
             failure = e;
             finished = true;
             state.context.stop();
         });
-    const auto patience = state.work.length + 2 * state.work.max_wait + state.work.call_timeout
-        + 2 * close_deadline;
+    const auto patience = std::max(state.work.length, terms.longest) + 2 * state.work.max_wait
+        + state.work.call_timeout + 2 * close_deadline;
     state.context.run_for(patience);
     if (!finished || failure)
         source.abandon();
@@ -239,7 +255,7 @@ void run_with(run_state& state, session_pool& pool, Source& source, const progre
             + std::to_string(state.users_left) + " users have not finished in time");
 }
 
-outcome run_mode(mode how, const workload& work, const progress_sink& progress, bool is_attempt)
+outcome run_mode(mode how, const workload& work, const progress_sink& progress, attempt_terms terms)
 {
     // Before the state: users that a failed run leaves behind are destroyed with its context, and
     // their turns end.
@@ -257,40 +273,67 @@ outcome run_mode(mode how, const workload& work, const progress_sink& progress, 
     pool.emplace(state.context.get_executor(), std::move(server));
     if (how == mode::locked) {
         locked.emplace(*pool, work.max_wait);
-        run_with(state, *pool, *locked, progress, is_attempt);
+        run_with(state, *pool, *locked, progress, terms);
     } else {
         pooled.emplace(*pool, work.max_wait, how == mode::spawn);
-        run_with(state, *pool, *pooled, progress, is_attempt);
+        run_with(state, *pool, *pooled, progress, terms);
     }
     return std::move(state.result);
+}
+
+// One call, so that none of the attempts begins with a single start that asks for the era while the
+// others wait for its answer.
+void learn_era(workload& work, const progress_sink& progress)
+{
+    if (work.server.era != era_choice::auto_detect)
+        return;
+    workload first = work;
+    first.size = first.users = 1;
+    first.length = duration::zero();
+    std::optional<era> learnt;
+    first.inspect = [&learnt](const session& with, const tool_result&) { learnt = with.era(); };
+    attempt_terms terms;
+    terms.is_attempt = true;
+    terms.least_calls = 1;
+    terms.longest = work.length;
+    run_mode(mode::spawn, first, progress, terms);
+    if (learnt)
+        work.server.era = *learnt == era::modern ? era_choice::modern : era_choice::legacy;
 }
 
 } // namespace
 
 outcome run(mode how, const workload& work, const progress_sink& progress)
 {
-    return run_mode(how, work, progress, false);
+    return run_mode(how, work, progress, attempt_terms());
 }
 
 outcome run_best_spawn(workload work, const std::vector<std::size_t>& concurrencies,
     duration attempt_length, const progress_sink& progress)
 {
+    learn_era(work, progress);
     std::vector<spawn_attempt> attempts;
     workload attempt = work;
     attempt.length = attempt_length;
-    double best = -1;
+    attempt_terms terms;
+    terms.is_attempt = true;
+    terms.longest = work.length;
+    work.size = concurrencies.front();
+    double best = 0;
     for (const std::size_t concurrency : concurrencies) {
         attempt.size = concurrency;
+        // Fewer say nothing: the first come all at once.
+        terms.least_calls = 2 * concurrency;
         spawn_attempt tried;
         tried.concurrency = concurrency;
-        tried.calls_per_second = run_mode(mode::spawn, attempt, progress, true).calls_per_second();
+        tried.calls_per_second = run_mode(mode::spawn, attempt, progress, terms).calls_per_second();
         if (tried.calls_per_second > best) {
             best = tried.calls_per_second;
             work.size = concurrency;
         }
         attempts.push_back(tried);
     }
-    outcome result = run_mode(mode::spawn, work, progress, false);
+    outcome result = run_mode(mode::spawn, work, progress, attempt_terms());
     result.attempts = std::move(attempts);
     return result;
 }

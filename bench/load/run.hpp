@@ -35,7 +35,11 @@ using progress_sink = std::function<void(const progress_report&)>;
 // Errors: throws error(errc::invalid_config); std::runtime_error if users do not finish.
 outcome run(mode how, const workload& work, const progress_sink& progress);
 
-// Tries mode::spawn with each of `concurrencies` for `attempt_length` and runs it with the best.
+// Tries mode::spawn with each of `concurrencies` for `attempt_length`, longer where that is too short
+// for two calls each but not longer than the run, and runs it with the best; with the first of them if
+// no attempt had a call.
+//
+// Preconditions: `concurrencies` is not empty.
 outcome run_best_spawn(workload work, const std::vector<std::size_t>& concurrencies,
     duration attempt_length, const progress_sink& progress);
 
