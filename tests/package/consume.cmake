@@ -19,9 +19,12 @@ if(WAY STREQUAL "install")
     must(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
     # Moved after the installation: a package must not know where it was installed to.
     file(RENAME ${WORK}/prefix ${WORK}/moved)
-    list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/moved)
+    list(APPEND options -DCMAKE_PREFIX_PATH=${WORK}/moved
+        -DCONSUMER_SERVER=${WORK}/moved/bin/mcp-pool-echo-server -DCONSUMER_SIGPIPE=ignored)
 else()
-    list(APPEND options -DMCP_POOL_SOURCE_DIR=${SOURCE})
+    # Where the library is not the project itself, the programs are not built.
+    list(APPEND options -DMCP_POOL_SOURCE_DIR=${SOURCE} -DMCP_POOL_IGNORE_SIGPIPE=OFF
+        -DCONSUMER_SERVER=${BUILD}/bin/mcp-pool-echo-server -DCONSUMER_SIGPIPE=default)
 endif()
 
 must(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/consumer -B ${WORK}/build ${options})
