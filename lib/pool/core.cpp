@@ -129,6 +129,8 @@ void pool_core::release(slot& s, return_verdict verdict, time_point now) noexcep
 {
     if (s.state != slot_state::leased)
         return;
+    if (verdict.dead)
+        broken(s, s.epoch, end_reason::died, verdict.served, now);
     s.last_used = now;
     s.suspect = s.suspect || verdict.suspect;
     if (closing_ && !forced_)

@@ -30,6 +30,8 @@ struct return_verdict
     bool discard = false;
     // Has answered at least one request.
     bool served = false;
+    // Its process has ended, whether or not broken() has told so.
+    bool dead = false;
 };
 
 // How a start failed.

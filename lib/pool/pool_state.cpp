@@ -117,11 +117,16 @@ void pool_state::give_back(session_state& state) noexcept
 {
     auto& session = static_cast<pooled_session&>(state);
     const time_point now = coarse_now();
+    const bool touched = session.touched.load(std::memory_order_relaxed);
 
     pooling::return_verdict verdict;
+    // A server that dies after its answer: the reactor's word of it may come behind the handler that
+    // gives the session back. To ask costs little beside a call, and too much beside a hit.
+    verdict.dead = touched && session.process_has_exited();
     locked lock(mutex_);
+    session.end_noticed = session.end_noticed || verdict.dead;
     const std::uint64_t ended = session.generation.load(std::memory_order_relaxed) + 1;
-    if (session.touched.load(std::memory_order_relaxed)) {
+    if (touched) {
         // The end of the generation comes first: from here on no operation can join the lease.
         // Sequentially consistent against start_request(), which counts first and looks second.
         session.generation.store(ended);

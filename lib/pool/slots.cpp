@@ -125,7 +125,9 @@ void pool_core::broken(
         return;
     if (s.state == slot_state::starting)
         return start_failed(s, epoch, {}, now);
-    if (served || now - s.ready_at >= options_.min_uptime)
+    // A release looks at a coarser clock.
+    const duration age = std::max(now - s.ready_at, duration::zero());
+    if (served || age >= options_.min_uptime)
         note_success(s);
     else if (!s.proven)
         note_failure({}, now);

@@ -161,6 +161,7 @@ void connection_driver::become_ready()
     info->capabilities = std::move(facts.capabilities);
     info->instructions = std::move(facts.instructions);
     state_->info = std::move(info);
+    state_->pidfd = transport_->pidfd();
     if (const auto pool = events_.lock())
         pool->on_ready(*state_);
 }

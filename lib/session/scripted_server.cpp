@@ -22,6 +22,10 @@ public:
     std::size_t send(std::string line) override { return process_->take(std::move(line)); }
     void stop(mcp_pool::transport::stop_step step) override { process_->stop(step); }
     [[nodiscard]] std::function<void()> kill_switch() const override { return {}; }
+    [[nodiscard]] std::shared_ptr<const mcp_pool::transport::descriptor> pidfd() const override
+    {
+        return nullptr;
+    }
     [[nodiscard]] std::string stderr_tail() const override { return process_->stderr_tail(); }
     [[nodiscard]] std::string start_hints() const override { return {}; }
 

@@ -6,7 +6,17 @@
 
 #include <utility>
 
+#include <poll.h>
+
 namespace mcp_pool::detail {
+
+bool session_state::process_has_exited() const noexcept
+{
+    if (!pidfd || !*pidfd)
+        return false;
+    pollfd exit{pidfd->get(), POLLIN, 0};
+    return ::poll(&exit, 1, 0) == 1;
+}
 
 void session_state::set_io(std::shared_ptr<connection> c)
 {

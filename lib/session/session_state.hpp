@@ -2,6 +2,8 @@
 // long as that exists; outlives it and the execution context without harm.
 #pragma once
 
+#include "transport/descriptor.hpp"
+
 #include <mcp_pool/detail/request_op.hpp>
 #include <mcp_pool/session.hpp>
 
@@ -71,6 +73,10 @@ public:
 
     // Set once, before the session is first lent.
     std::shared_ptr<const session_info> info;
+    // Of the process; null or empty where there is none.
+    std::shared_ptr<const transport::descriptor> pidfd;
+    // The system's word, which may be ahead of the connection's. Any thread.
+    [[nodiscard]] bool process_has_exited() const noexcept;
 
     // Odd while a lease is out; each lease has its own value. Changed by the pool under its mutex.
     std::atomic<std::uint64_t> generation{0};

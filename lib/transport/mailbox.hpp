@@ -21,6 +21,7 @@ struct process_news
     struct started_process
     {
         pid_t pid = 0;
+        std::shared_ptr<const descriptor> pidfd;
         descriptor input;
         descriptor output;
         descriptor errors;

@@ -151,6 +151,8 @@ try {
         return fail_start(std::move(*failure));
     const auto& plan = std::get<launch_plan>(planned);
 
+    // Before there is a process that its failure would leave behind.
+    pidfd_ = std::make_shared<descriptor>();
     const auto before = clock::now();
     auto made = spawn(plan, inherit_stderr_, watch.stack());
     watch.count_spawn(clock::now() - before);
@@ -176,14 +178,15 @@ void process::started(spawned_process made, process_watch& watch)
     phase_ = phase::running;
     pid_ = made.pid;
     if (made.pidfd && can_be_waited_for(made.pidfd))
-        pidfd_ = std::move(made.pidfd);
-    watched_ = pidfd_ && watch.watch(pidfd_, *this);
-    if (!pidfd_)
+        *pidfd_ = std::move(made.pidfd);
+    watched_ = *pidfd_ && watch.watch(*pidfd_, *this);
+    if (!*pidfd_)
         identity_ = read_process(pid_);
     bool wanted = false;
     tell([&](process_news& news) {
         auto& told = news.started.emplace();
         told.pid = made.pid;
+        told.pidfd = pidfd_;
         told.input = std::move(made.input);
         told.output = std::move(made.output);
         told.errors = std::move(made.errors);
@@ -229,9 +232,9 @@ void process::await_exit() noexcept
 process::exit_check process::check_exit() noexcept
 {
     siginfo_t info = {};
-    const int result = pidfd_
+    const int result = *pidfd_
         ? ::waitid(
-            wait_by_pidfd, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOWAIT | WNOHANG)
+            wait_by_pidfd, static_cast<id_t>(pidfd_->get()), &info, WEXITED | WNOWAIT | WNOHANG)
         : ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | WNOHANG);
     if (result != 0)
         return errno == ECHILD ? exit_check::taken : exit_check::still_running;
@@ -260,7 +263,7 @@ void process::on_exited(exit_check how, process_watch& watch) noexcept
         kill_descendants();
     }
     if (watched_)
-        watch.unwatch(pidfd_);
+        watch.unwatch(*pidfd_);
     watched_ = false;
     pidfd_.reset();
     phase_ = phase::lingering;
@@ -274,8 +277,8 @@ void process::reap() noexcept
 {
     siginfo_t info = {};
     // The host may have been faster since the exit was seen; its status is known either way.
-    if (pidfd_)
-        ::waitid(wait_by_pidfd, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
+    if (*pidfd_)
+        ::waitid(wait_by_pidfd, static_cast<id_t>(pidfd_->get()), &info, WEXITED | WNOHANG);
     else
         ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG);
 }

@@ -132,7 +132,8 @@ private:
     clock::time_point due_ = clock::time_point::max();
     int tries_ = 0;
     pid_t pid_ = 0;
-    descriptor pidfd_;
+    // Empty where the kernel has none; shared with the session, which polls it.
+    std::shared_ptr<descriptor> pidfd_;
     // An event tells of the exit; without it there are looks from time to time.
     bool watched_ = false;
     // Who pid_ was at the start; only where there is no pidfd.

@@ -18,6 +18,7 @@ public:
     std::size_t send(std::string line) override { return link_->send(std::move(line)); }
     void stop(stop_step step) override { link_->stop(step); }
     std::function<void()> kill_switch() const override { return link_->kill_switch(); }
+    std::shared_ptr<const descriptor> pidfd() const override { return link_->pidfd(); }
     std::string stderr_tail() const override { return link_->stderr_tail(); }
     std::string start_hints() const override { return link_->start_hints(); }
 

@@ -146,6 +146,7 @@ bool stdio_link::on_started(process_news::started_process process)
         fail_start(std::move(why));
         return false;
     }
+    pidfd_ = std::move(process.pidfd);
     events_->on_started(process.pid);
     if (!listened())
         return false;

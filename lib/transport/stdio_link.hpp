@@ -41,6 +41,7 @@ public:
 
     // See transport::kill_switch().
     [[nodiscard]] std::function<void()> kill_switch() const;
+    [[nodiscard]] std::shared_ptr<const descriptor> pidfd() const { return pidfd_; }
     [[nodiscard]] std::string stderr_tail() const { return stderr_.text(); }
     [[nodiscard]] const std::string& start_hints() const noexcept { return start_hints_; }
 
@@ -89,6 +90,7 @@ private:
 
     std::shared_ptr<mailbox> box_;
     std::shared_ptr<process> process_;
+    std::shared_ptr<const descriptor> pidfd_;
     std::optional<pipe_end> input_;
     std::optional<pipe_end> output_;
     std::optional<pipe_end> errors_;

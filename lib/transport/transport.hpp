@@ -2,6 +2,8 @@
 // scripted peer.
 #pragma once
 
+#include "transport/descriptor.hpp"
+
 #include <mcp_pool/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -113,6 +115,10 @@ public:
     //
     // Precondition: start() was called.
     [[nodiscard]] virtual std::function<void()> kill_switch() const = 0;
+
+    // Readable as soon as the process has exited, which may be before its end of output or on_ended()
+    // are told. Null or empty where there is none. After on_started().
+    [[nodiscard]] virtual std::shared_ptr<const descriptor> pidfd() const = 0;
 
     // The last bytes of stderr, as they came.
     [[nodiscard]] virtual std::string stderr_tail() const = 0;

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace mcp_pool;
@@ -260,6 +261,23 @@ BOOST_AUTO_TEST_CASE(killed_servers_cost_typed_errors_and_no_call_is_executed_tw
     for (const auto& [token, times] : witness.count_lines())
         BOOST_TEST_REQUIRE(times == 1, token);
     BOOST_TEST(pool->stats().created <= 14u);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_whose_process_died_after_its_answer_is_lent_to_nobody)
+{
+    open({});
+    lease session = acquire();
+    const int pid = session->pid();
+    BOOST_TEST(call(session, "echo", object("message", "hi")).text() == "hi");
+    ::kill(pid, SIGKILL);
+    // The context does not run: nobody has told the pool.
+    siginfo_t info{};
+    BOOST_REQUIRE(
+        ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0 || errno == ECHILD);
+    session.release();
+    BOOST_TEST(!pool->try_acquire());
+    BOOST_TEST(acquire()->pid() != pid);
+    BOOST_TEST(pool->stats().replaced.died == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_pool_destroyed_on_a_context_that_nobody_runs_kills_its_processes)

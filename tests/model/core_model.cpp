@@ -119,10 +119,13 @@ void core_model::release(std::size_t i, return_verdict verdict, duration lag)
 {
     begin();
     note("release slot ", i, verdict.dirty ? " dirty" : "", verdict.suspect ? " suspect" : "",
-        verdict.discard ? " discard" : "");
+        verdict.discard ? " discard" : "", verdict.dead ? " dead" : "");
     record& r = records_[i];
     if (r.holder) {
         r.holder = false;
+        if (verdict.dead && !verdict.served && dies_early(i, now_ - lag))
+            failed_start(r, false);
+        r.broken = r.broken || verdict.dead;
         r.needs_reset = r.needs_reset || verdict.dirty;
         r.needs_probe = r.needs_probe || verdict.suspect;
         r.used_up = r.used_up || verdict.discard
@@ -207,7 +210,7 @@ void core_model::broken(std::size_t i, bool served)
     begin();
     note("broken slot ", i, served ? " served" : "");
     record& r = records_[i];
-    if (!served && dies_early(i))
+    if (!served && dies_early(i, now_))
         failed_start(r, false);
     r.broken = true;
     core_.broken(slots_[i], r.epoch, pooling::end_reason::died, served, now_);
@@ -215,11 +218,12 @@ void core_model::broken(std::size_t i, bool served)
 }
 
 // Its end, if it came now, would be taken for a failed start.
-bool core_model::dies_early(std::size_t i) const
+bool core_model::dies_early(std::size_t i, time_point when) const
 {
     const slot& s = slots_[i];
     return running(i) && records_[i].ready && !s.broken && s.state != slot_state::stopping
-        && !s.proven && now_ - s.ready_at < settings_.options.min_uptime;
+        && !s.proven
+        && std::max(when - s.ready_at, duration::zero()) < settings_.options.min_uptime;
 }
 
 void core_model::failed_start(record& r, bool exhausted)
@@ -256,7 +260,7 @@ void core_model::ended(std::size_t i, bool killed)
     note("ended slot ", i);
     record& r = records_[i];
     // A process that ends without a word was broken, too.
-    if (dies_early(i))
+    if (dies_early(i, now_))
         failed_start(r, false);
     r.ended = true;
     core_.ended(slots_[i], r.epoch, killed, 0, now_);

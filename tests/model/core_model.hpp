@@ -155,7 +155,7 @@ private:
     void observe(std::size_t i);
     void tick();
     [[nodiscard]] bool in_service(std::size_t i) const;
-    [[nodiscard]] bool dies_early(std::size_t i) const;
+    [[nodiscard]] bool dies_early(std::size_t i, time_point when) const;
     void failed_start(record& r, bool exhausted);
     bool answer_everything();
     bool step(time_point until);

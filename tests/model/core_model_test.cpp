@@ -120,6 +120,7 @@ void release_one(core_model& model, dice& roll)
     v.dirty = roll.one_in(3);
     v.suspect = roll.one_in(6);
     v.discard = roll.one_in(8);
+    v.dead = roll.one_in(10);
     model.release(i, v, std::chrono::milliseconds(roll(5)));
 }
 

@@ -24,6 +24,25 @@ BOOST_AUTO_TEST_CASE(hit_lifo)
     BOOST_TEST(a.uses == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_session_that_is_given_back_dead_goes_to_nobody)
+{
+    core_harness pool([](pool_options& o) { o.max_size = 1; });
+    slot& s = pool.lend();
+    ticket& waits = pool.acquire();
+    return_verdict dead = clean(true);
+    dead.dead = true;
+    pool.give_back(s, dead);
+    BOOST_TEST(waits.waiting());
+    BOOST_TEST((s.state == slot_state::stopping));
+    // The connection's word of it comes later and changes nothing.
+    pool.core.broken(s, s.epoch, end_reason::died, true, pool.now);
+    pool.pump();
+    BOOST_TEST(pool.core.counters().ended[static_cast<std::size_t>(end_reason::died)] == 1u);
+    pool.ended(s);
+    pool.ready(pool.the(slot_state::starting));
+    BOOST_TEST(waits.granted());
+}
+
 BOOST_AUTO_TEST_CASE(fifo_handoff)
 {
     core_harness pool([](pool_options& o) { o.max_size = 1; });
