@@ -27,6 +27,7 @@ namespace detail {
 std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
     session_ref session, call_options options);
 
+struct grant_record;
 struct session_access;
 
 } // namespace detail
@@ -135,11 +136,11 @@ public:
     [[nodiscard]] std::uint64_t uses() const noexcept;
 
 private:
-    friend class detail::session_state;
+    friend struct detail::grant_record;
     friend struct detail::session_access;
 
-    explicit session(detail::session_state& state) noexcept
-        : state_(&state)
+    explicit session(detail::grant_record& grant) noexcept
+        : grant_(&grant)
     {}
     ~session() = default;
 
@@ -157,7 +158,7 @@ private:
             detail::initiate_request<Result>(ref()), token, std::move(what));
     }
 
-    detail::session_state* state_;
+    detail::grant_record* grant_;
 };
 
 } // namespace mcp_pool

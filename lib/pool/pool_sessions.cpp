@@ -75,7 +75,7 @@ void pool_state::on_broken(
     settle(std::move(lock));
 }
 
-void pool_state::on_reset_done(session_state& state)
+void pool_state::on_reset_done(session_state& state, std::size_t)
 {
     auto& session = static_cast<pooled_session&>(state);
     locked lock(mutex_);

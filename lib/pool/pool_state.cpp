@@ -68,15 +68,16 @@ lease pool_state::grant(const locked&, pooled_slot& slot, duration waited,
     const std::source_location& place, std::shared_ptr<pool_state> self) noexcept
 {
     pooled_session& session = *slot.session;
+    grant_record& lent = session.grant(0);
     // Only the holder of the mutex writes, and nobody looks before the lease exists.
-    const std::uint64_t ended = session.generation.load(std::memory_order_relaxed);
-    session.generation.store(ended + 1, std::memory_order_release);
-    session.uses = slot.uses;
-    session.waited = waited;
-    session.place = place;
+    const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
+    lent.generation.store(ended + 1, std::memory_order_release);
+    lent.uses = slot.uses;
+    lent.waited = waited;
+    lent.place = place;
     if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
         hook(session, session.end_noticed);
-    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &session.view));
+    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
 }
 
 void pool_state::submit(acquire_op* op)
@@ -113,11 +114,11 @@ void pool_state::cancel(acquire_op* op) noexcept
     settle(std::move(lock));
 }
 
-void pool_state::give_back(session_state& state) noexcept
+void pool_state::give_back(grant_record& grant) noexcept
 {
-    auto& session = static_cast<pooled_session&>(state);
+    auto& session = static_cast<pooled_session&>(grant.state);
     const time_point now = coarse_now();
-    const bool touched = session.touched.load(std::memory_order_relaxed);
+    const bool touched = grant.touched.load(std::memory_order_relaxed);
 
     pooling::return_verdict verdict;
     // A server that dies after its answer: the reactor's word of it may come behind the handler that
@@ -125,20 +126,20 @@ void pool_state::give_back(session_state& state) noexcept
     verdict.dead = touched && session.process_has_exited();
     locked lock(mutex_);
     session.end_noticed = session.end_noticed || verdict.dead;
-    const std::uint64_t ended = session.generation.load(std::memory_order_relaxed) + 1;
+    const std::uint64_t ended = grant.generation.load(std::memory_order_relaxed) + 1;
     if (touched) {
         // The end of the generation comes first: from here on no operation can join the lease.
         // Sequentially consistent against start_request(), which counts first and looks second.
-        session.generation.store(ended);
-        verdict.dirty = session.unanswered.load() != 0;
-        session.touched.store(false, std::memory_order_relaxed);
+        grant.generation.store(ended);
+        verdict.dirty = grant.unanswered.load() != 0;
+        grant.touched.store(false, std::memory_order_relaxed);
     } else {
         // Nobody knows the generation but the lease.
-        session.generation.store(ended, std::memory_order_relaxed);
+        grant.generation.store(ended, std::memory_order_relaxed);
     }
-    const std::uint8_t said = session.verdict.load(std::memory_order_relaxed);
+    const std::uint8_t said = grant.verdict.load(std::memory_order_relaxed);
     if (said != verdict_clean)
-        session.verdict.store(verdict_clean, std::memory_order_relaxed);
+        grant.verdict.store(verdict_clean, std::memory_order_relaxed);
     verdict.suspect = (said & verdict_probe) != 0;
     verdict.discard = (said & verdict_respawn) != 0;
     verdict.served = session.answered.load(std::memory_order_relaxed);

@@ -87,14 +87,14 @@ public:
     [[nodiscard]] const server_state& server() const noexcept { return *server_; }
 
     // session_owner
-    void give_back(session_state& state) noexcept override;
+    void give_back(grant_record& grant) noexcept override;
 
     // connection_events
     void on_ready(session_state& state) override;
     void on_failed(session_state& state, failed_start why) override;
     void on_broken(session_state& state, broken_cause cause,
         std::shared_ptr<const mcp_pool::diagnostics> details) override;
-    void on_reset_done(session_state& state) override;
+    void on_reset_done(session_state& state, std::size_t grant) override;
     void on_probe_done(session_state& state) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
 

@@ -183,7 +183,7 @@ void pool_state::perform(pool_io& io, job& next) noexcept
                 link.probe();
                 break;
             case slot_action::reset:
-                link.reset();
+                link.reset(0);
                 break;
             case slot_action::stop:
                 link.stop(next.step, text(next.reason));

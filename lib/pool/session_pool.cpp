@@ -286,8 +286,8 @@ std::function<asio::awaitable<close_report>()> close_factory(
 
 void give_back(session& granted) noexcept
 {
-    session_state& state = session_access::state(granted);
-    state.owner.give_back(state);
+    grant_record& grant = session_access::grant(granted);
+    grant.state.owner.give_back(grant);
 }
 
 } // namespace detail
@@ -303,17 +303,17 @@ void lease::discard() noexcept
 void lease::mark_dirty(dirt how) noexcept
 {
     const auto bit = how == dirt::respawn ? detail::verdict_respawn : detail::verdict_probe;
-    detail::session_access::state(*session_).verdict.fetch_or(bit, std::memory_order_relaxed);
+    detail::session_access::grant(*session_).verdict.fetch_or(bit, std::memory_order_relaxed);
 }
 
 bool lease::reused() const noexcept
 {
-    return session_ && detail::session_access::state(*session_).uses > 1;
+    return session_ && detail::session_access::grant(*session_).uses > 1;
 }
 
 duration lease::waited() const noexcept
 {
-    return session_ ? detail::session_access::state(*session_).waited : duration::zero();
+    return session_ ? detail::session_access::grant(*session_).waited : duration::zero();
 }
 
 } // namespace mcp_pool

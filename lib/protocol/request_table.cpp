@@ -16,6 +16,10 @@ auto place_of(Entries& entries, std::int64_t id) noexcept
 
 } // namespace
 
+request_table::request_table(std::size_t grants)
+    : graves_(grants)
+{}
+
 void request_table::insert(const pending_request& request)
 {
     pending_.insert(place_of(pending_, request.id), request);
@@ -39,11 +43,18 @@ answer_match request_table::take(std::int64_t id, pending_request& taken, bool& 
     const auto grave = place_of(tombstones_, id);
     if (grave == tombstones_.end() || grave->id != id)
         return answer_match::unknown;
+    taken.grant = grave->grant;
     counted = grave->counts;
-    if (counted)
-        --unsettled_;
-    tombstones_.erase(grave);
+    forget(grave);
     return answer_match::late;
+}
+
+void request_table::forget(std::vector<tombstone>::iterator grave) noexcept
+{
+    graves& of = graves_[grave->grant];
+    --of.all;
+    of.unsettled -= grave->counts ? 1 : 0;
+    tombstones_.erase(grave);
 }
 
 pending_request* request_table::progressed(std::int64_t token, time_point now) noexcept
@@ -59,22 +70,26 @@ std::size_t request_table::bury(std::int64_t id)
     const auto place = place_of(pending_, id);
     if (place == pending_.end() || place->id != id)
         return 0;
-    tombstones_.insert(place_of(tombstones_, id), tombstone(id, true));
+    const std::size_t grant = place->grant;
+    tombstones_.insert(place_of(tombstones_, id), tombstone(id, grant));
     pending_.erase(place);
-    ++unsettled_;
-    if (tombstones_.size() <= max_tombstones)
+    graves& of = graves_[grant];
+    ++of.all;
+    ++of.unsettled;
+    if (of.all <= max_tombstones)
         return 0;
-    const bool counted = tombstones_.front().counts;
-    tombstones_.erase(tombstones_.begin());
-    unsettled_ -= counted ? 1 : 0;
+    const auto oldest = std::find_if(tombstones_.begin(), tombstones_.end(),
+        [grant](const tombstone& t) { return t.grant == grant; });
+    const bool counted = oldest->counts;
+    forget(oldest);
     return counted ? 1 : 0;
 }
 
-std::size_t request_table::settle() noexcept
+std::size_t request_table::settle(std::size_t grant) noexcept
 {
     for (tombstone& t : tombstones_)
-        t.counts = false;
-    return std::exchange(unsettled_, 0);
+        t.counts = t.counts && t.grant != grant;
+    return std::exchange(graves_[grant].unsettled, 0);
 }
 
 void request_table::expired(time_point now, std::vector<pending_request>& into) const

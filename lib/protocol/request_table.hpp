@@ -15,6 +15,8 @@ namespace mcp_pool::protocol {
 struct pending_request
 {
     std::int64_t id = 0;
+    // Which of the session's grants it belongs to.
+    std::size_t grant = 0;
     detail::request_op* op = nullptr;
     time_point sent_at{};
     // Of the whole request.
@@ -31,7 +33,7 @@ struct pending_request
     }
 };
 
-// What became of an answer.
+// Which request an answer belongs to.
 enum class answer_match {
     // A request waited for it.
     pending,
@@ -45,19 +47,21 @@ enum class answer_match {
 // allocation in steady state, and the search touches one cache line.
 //
 // The owner registers a request before it hands its bytes to the transport: an answer may come at
-// once.
+// once. Requests of several grants share the table; what was given up is counted for each of them.
 class request_table
 {
 public:
-    // Given-up requests remembered at most; beyond it the oldest is forgotten, and its late answer
-    // counts as unknown.
+    // Given-up requests remembered at most of each grant; beyond it the oldest one of that grant is
+    // forgotten, and its late answer counts as unknown.
     static constexpr std::size_t max_tombstones = 256;
+
+    explicit request_table(std::size_t grants = 1);
 
     // Precondition: the id is new.
     void insert(const pending_request& request);
 
-    // Takes the request that an answer belongs to. `taken` is set for answer_match::pending only.
-    // `counted` says, for a late answer, whether the given-up request still counted as unanswered.
+    // Takes the request that an answer belongs to. For a late answer `taken` has the grant of the
+    // request and nothing else, and `counted` says whether it still counted as unanswered.
     answer_match take(std::int64_t id, pending_request& taken, bool& counted) noexcept;
 
     // The request with this id, or null.
@@ -68,14 +72,17 @@ public:
     pending_request* progressed(std::int64_t token, time_point now) noexcept;
 
     // Gives a request up: its answer and progress will be dropped. It counts as unanswered until
-    // its answer comes or settle() is called. Returns the number of older ones that were forgotten
-    // while they still counted. Precondition: find(id).
+    // its answer comes or settle() is called. Returns the number of older ones of the same grant that
+    // were forgotten while they still counted. Precondition: find(id).
     std::size_t bury(std::int64_t id);
 
-    // Given-up requests that count as unanswered.
-    [[nodiscard]] std::size_t unsettled() const noexcept { return unsettled_; }
+    // Given-up requests of a grant that count as unanswered.
+    [[nodiscard]] std::size_t unsettled(std::size_t grant) const noexcept
+    {
+        return graves_[grant].unsettled;
+    }
     // None of them counts any more; returns how many did.
-    std::size_t settle() noexcept;
+    std::size_t settle(std::size_t grant) noexcept;
 
     // Requests whose deadline has passed, in order of their ids.
     void expired(time_point now, std::vector<pending_request>& into) const;
@@ -93,17 +100,29 @@ private:
     struct tombstone
     {
         std::int64_t id;
-        bool counts;
+        std::size_t grant;
+        // As unanswered.
+        bool counts = true;
 
-        tombstone(std::int64_t i, bool c) noexcept
+        tombstone(std::int64_t i, std::size_t g) noexcept
             : id(i)
-            , counts(c)
+            , grant(g)
         {}
     };
 
+    // How many tombstones a grant has.
+    struct graves
+    {
+        std::size_t all = 0;
+        std::size_t unsettled = 0;
+    };
+
+    void forget(std::vector<tombstone>::iterator grave) noexcept;
+
     std::vector<pending_request> pending_;
     std::vector<tombstone> tombstones_;
-    std::size_t unsettled_ = 0;
+    // By grant.
+    std::vector<graves> graves_;
 };
 
 } // namespace mcp_pool::protocol

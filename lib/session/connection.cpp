@@ -32,6 +32,7 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , server_(std::move(server))
     , state_(std::move(state))
     , events_(std::move(events))
+    , table_(state_->grants())
     , timer_(strand_)
 {}
 

@@ -9,6 +9,7 @@
 #include <mcp_pool/detail/request_op.hpp>
 #include <mcp_pool/error.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -51,7 +52,7 @@ public:
         std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     // The answers to reset() and probe(). None comes for a peer that stays mute: deadlines are the
     // pool's.
-    virtual void on_reset_done(session_state& state) = 0;
+    virtual void on_reset_done(session_state& state, std::size_t grant) = 0;
     virtual void on_probe_done(session_state& state) = 0;
     // Nothing is left of the process. Last event; may come before the pool's stop() does.
     virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
@@ -83,10 +84,11 @@ public:
     virtual void expire_start() = 0;
     // Sends a probe; on_probe_done() follows any JSON-RPC answer to it.
     virtual void probe() = 0;
-    // Undoes what the ended lease left behind: unanswered requests are aborted and cancelled at the
-    // peer; if a request that was cancelled after it was written is still unanswered, life is
-    // confirmed by a probe. on_reset_done() follows, with nothing counting as unanswered.
-    virtual void reset() = 0;
+    // Undoes what the ended lease of a grant left behind: its unanswered requests are aborted and
+    // cancelled at the peer; if one that was cancelled after it was written is still unanswered, life
+    // is confirmed by a probe. on_reset_done() follows, with nothing of the grant counting as
+    // unanswered. Other grants go on meanwhile; several may be in reset at the same time.
+    virtual void reset(std::size_t grant) = 0;
     // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or
     // `not_sent`) and `why`, which reads like "the pool is closed". on_ended() follows.
     virtual void stop(transport::stop_step step, std::string why) = 0;

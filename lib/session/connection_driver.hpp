@@ -31,7 +31,7 @@ public:
     void start() override;
     void expire_start() override;
     void probe() override;
-    void reset() override;
+    void reset(std::size_t grant) override;
     void stop(transport::stop_step step, std::string why) override;
     void kill(std::string why) override;
     void let_go(std::shared_ptr<connection> last) noexcept override;
@@ -130,12 +130,14 @@ private:
     void give_up(std::int64_t id, error_code code, std::string_view reason,
         std::shared_ptr<const diagnostics> details);
     void expire_requests(time_point now);
-    void do_reset();
+    void do_reset(std::size_t grant);
+    void finish_reset(std::size_t grant);
     void do_probe();
     void finish(request_op* op, error_code code, json::value&& result,
         std::shared_ptr<const diagnostics> details) noexcept;
-    // Undoes the counting of a request that was accepted, before its handler can see the outcome.
-    void uncount(std::size_t requests = 1) noexcept;
+    // Undo the counting of requests that were accepted, before their handlers can see the outcome.
+    static void uncount(grant_record& of, std::size_t requests = 1) noexcept;
+    static void uncount(const request_op& op) noexcept { uncount(*op.grant); }
     void deliver_again();
 
     const asio::any_io_executor pool_executor_;
@@ -181,8 +183,18 @@ private:
     request_queue undelivered_;
     time_point deliver_again_at_ = time_point::max();
     std::vector<protocol::pending_request> expired_;
-    // Ids of the probes that are unanswered.
-    std::optional<std::int64_t> reset_probe_;
+    // The probes of grants in reset, and the one of the session's health, that are unanswered.
+    struct reset_probe
+    {
+        std::int64_t id;
+        std::size_t grant;
+
+        reset_probe(std::int64_t i, std::size_t g) noexcept
+            : id(i)
+            , grant(g)
+        {}
+    };
+    std::vector<reset_probe> reset_probes_;
     std::optional<std::int64_t> health_probe_;
 
     // Our share of server_state::buffered_bytes.

@@ -155,9 +155,10 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
         phase_ = phase::over;
         grace_until_ = time_point::max();
     }
-    reset_probe_.reset();
+    reset_probes_.clear();
     health_probe_.reset();
-    uncount(table_.settle());
+    for (std::size_t grant = 0; grant != state_->grants(); ++grant)
+        uncount(state_->grant(grant), table_.settle(grant));
     if (!table_.empty()) {
         const auto details = explain(std::string(what)
                 + (code == errc::session_closed
@@ -165,7 +166,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
                         : ""),
             remedy);
         for (const protocol::pending_request& request : table_.take_all()) {
-            uncount();
+            uncount(*request.op);
             finish(request.op, make_error_code(code), nullptr, details);
         }
     }
@@ -173,7 +174,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
         const auto details = explain(
             std::string(what) + " before the request was sent; repeating it is safe", remedy);
         while (request_op* op = queue_.pop_front()) {
-            uncount();
+            uncount(*op);
             finish(op, make_error_code(errc::not_sent), nullptr, details);
         }
     }

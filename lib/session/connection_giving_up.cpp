@@ -42,7 +42,7 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
         request_op* const op = pending->op;
         // Counts as unanswered until the answer comes after all, or a reset has made sure of the
         // peer.
-        uncount(table_.bury(id));
+        uncount(*op->grant, table_.bury(id));
         if (phase_ == phase::ready)
             send(envelope_->cancelled(id, reason));
         finish(op, code, nullptr, std::move(details));
@@ -51,7 +51,7 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
     }
     request_queue found = queue_.extract([id](const request_op& op) { return op.id == id; });
     while (request_op* op = found.pop_front()) {
-        uncount();
+        uncount(*op);
         finish(op, code, nullptr, details);
     }
 }
@@ -74,7 +74,7 @@ void connection_driver::expire_requests(time_point now)
     }
     request_queue late = queue_.extract([now](const request_op& op) { return op.deadline <= now; });
     while (request_op* op = late.pop_front()) {
-        uncount();
+        uncount(*op);
         finish(op, make_error_code(errc::call_timeout), nullptr,
             explain(name_of(*op) + " waited for " + text_of(timeout_of(*op))
                     + " behind other requests of the session; it was not sent",
@@ -82,20 +82,22 @@ void connection_driver::expire_requests(time_point now)
     }
 }
 
-void connection_driver::reset()
+void connection_driver::reset(std::size_t grant)
 {
-    post([](connection_driver& c) { c.do_reset(); });
+    post([grant](connection_driver& c) { c.do_reset(grant); });
 }
 
-void connection_driver::do_reset()
+void connection_driver::do_reset(std::size_t grant)
 {
     take_inbox();
     if (phase_ != phase::ready)
         return;
-    const auto ended = [this](const request_op& op) { return !state_->leased(op.generation); };
+    const auto ended = [&of = state_->grant(grant)](const request_op& op) {
+        return op.grant == &of && !of.leased(op.generation);
+    };
     request_queue unsent = queue_.extract(ended);
     while (request_op* op = unsent.pop_front()) {
-        uncount();
+        uncount(*op);
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
     }
     expired_.clear();
@@ -106,17 +108,23 @@ void connection_driver::do_reset()
         give_up(request.id, asio::error::operation_aborted, "the lease has ended", nullptr);
     if (phase_ != phase::ready)
         return;
-    if (server_->options.reset == reset_policy::none)
-        uncount(table_.settle());
-    if (table_.unsettled() == 0) {
-        if (const auto pool = events_.lock())
-            pool->on_reset_done(*state_);
+    if (table_.unsettled(grant) == 0 || server_->options.reset == reset_policy::none) {
+        finish_reset(grant);
         return;
     }
     // A server may stop working on a cancelled request and never answer it: any answer to a probe
     // says that it is past that.
-    reset_probe_ = state_->next_request_id();
-    send(envelope_->probe(*reset_probe_));
+    const std::int64_t id = state_->next_request_id();
+    std::erase_if(reset_probes_, [grant](const reset_probe& sent) { return sent.grant == grant; });
+    reset_probes_.emplace_back(id, grant);
+    send(envelope_->probe(id));
+}
+
+void connection_driver::finish_reset(std::size_t grant)
+{
+    uncount(state_->grant(grant), table_.settle(grant));
+    if (const auto pool = events_.lock())
+        pool->on_reset_done(*state_, grant);
 }
 
 void connection_driver::probe()
@@ -132,10 +140,10 @@ void connection_driver::do_probe()
     send(envelope_->probe(*health_probe_));
 }
 
-void connection_driver::uncount(std::size_t requests) noexcept
+void connection_driver::uncount(grant_record& of, std::size_t requests) noexcept
 {
     if (requests > 0)
-        state_->unanswered.fetch_sub(static_cast<std::uint32_t>(requests));
+        of.unanswered.fetch_sub(static_cast<std::uint32_t>(requests));
 }
 
 void connection_driver::finish(request_op* op, error_code code, json::value&& result,

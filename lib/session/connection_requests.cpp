@@ -2,6 +2,7 @@
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mcp_pool::detail {
@@ -36,10 +37,10 @@ progress progress_of(const json::object& params)
 
 void connection_driver::submit(request_op* op)
 {
-    // The count goes first: see session_state::leased().
-    state_->unanswered.fetch_add(1);
-    if (!state_->leased(op->generation)) {
-        uncount();
+    // The count goes first: see grant_record::leased().
+    op->grant->unanswered.fetch_add(1);
+    if (!op->grant->leased(op->generation)) {
+        uncount(*op);
         // No generation of a lease: accept() will refuse it.
         op->generation = 0;
     }
@@ -79,11 +80,11 @@ void connection_driver::accept(request_op* op, time_point now)
         finish(op, make_error_code(errc::lease_released), nullptr,
             explain("the lease through which " + name_of(*op) + " was started has ended",
                 "acquire a new one"));
-    } else if (!state_->leased(op->generation)) {
-        uncount();
+    } else if (!op->grant->leased(op->generation)) {
+        uncount(*op);
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
     } else if (phase_ != phase::ready && phase_ != phase::dying) {
-        uncount();
+        uncount(*op);
         finish(op, make_error_code(errc::not_sent), nullptr,
             explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
                 acquire_again));
@@ -116,7 +117,7 @@ void connection_driver::write(request_op* op)
 {
     const request& what = op->request;
     const auto refuse = [&](errc code, const std::string& text, std::string_view remedy) {
-        uncount();
+        uncount(*op);
         finish(op, make_error_code(code), nullptr, explain(text, remedy));
     };
     if (!protocol::exists(what.method, envelope_->speaks())) {
@@ -141,12 +142,13 @@ void connection_driver::write(request_op* op)
     }
     if (what.notification) {
         send(std::move(line));
-        uncount();
+        uncount(*op);
         finish(op, {}, nullptr, nullptr);
         return;
     }
     protocol::pending_request pending;
     pending.id = op->id;
+    pending.grant = op->grant->index;
     pending.op = op;
     pending.sent_at = clock::now();
     pending.deadline = op->deadline;
@@ -264,11 +266,12 @@ void connection_driver::on_notification(const rpc::message& m)
 void connection_driver::on_answer(rpc::message&& m)
 {
     const std::optional<std::int64_t> id = m.integer_id();
-    if (id && id == reset_probe_) {
-        reset_probe_.reset();
-        uncount(table_.settle());
-        if (const auto pool = events_.lock())
-            pool->on_reset_done(*state_);
+    const auto reset = std::find_if(reset_probes_.begin(), reset_probes_.end(),
+        [id](const reset_probe& sent) { return id == sent.id; });
+    if (reset != reset_probes_.end()) {
+        const std::size_t grant = reset->grant;
+        reset_probes_.erase(reset);
+        finish_reset(grant);
         return;
     }
     if (id && id == health_probe_) {
@@ -289,7 +292,7 @@ void connection_driver::on_answer(rpc::message&& m)
         pump();
         break;
     case protocol::answer_match::late:
-        uncount(counted ? 1 : 0);
+        uncount(state_->grant(request.grant), counted ? 1 : 0);
         server_->late_answers.fetch_add(1, std::memory_order_relaxed);
         break;
     case protocol::answer_match::unknown:
@@ -303,7 +306,7 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     request_op* const op = request.op;
     server_->call_times.record(clock::now() - request.sent_at);
     // Before the handler can run: a lease that is released there must be found clean.
-    uncount();
+    uncount(*op);
     if (m.type == rpc::message::kind::error) {
         circumstances here;
         here.server = server_->config.name;

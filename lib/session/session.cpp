@@ -106,8 +106,9 @@ std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
 
 detail::session_ref session::ref() const
 {
-    state_->touched.store(true, std::memory_order_relaxed);
-    return {state_->shared_from_this(), state_->generation.load()};
+    grant_->touched.store(true, std::memory_order_relaxed);
+    return {std::shared_ptr<detail::grant_record>(grant_->state.shared_from_this(), grant_),
+        grant_->generation.load()};
 }
 
 detail::request session::tool_call(std::string name, json::object arguments, call_options options)
@@ -162,47 +163,47 @@ asio::awaitable<void> session::notify(std::string method, json::object params)
 
 const json::object& session::server_info() const noexcept
 {
-    return state_->info->server_info;
+    return grant_->state.info->server_info;
 }
 
 const json::object& session::capabilities() const noexcept
 {
-    return state_->info->capabilities;
+    return grant_->state.info->capabilities;
 }
 
 std::string_view session::instructions() const noexcept
 {
-    return state_->info->instructions;
+    return grant_->state.info->instructions;
 }
 
 std::string_view session::protocol_version() const noexcept
 {
-    return state_->info->protocol_version;
+    return grant_->state.info->protocol_version;
 }
 
 mcp_pool::era session::era() const noexcept
 {
-    return state_->info->era;
+    return grant_->state.info->era;
 }
 
 std::uint64_t session::id() const noexcept
 {
-    return state_->info->id;
+    return grant_->state.info->id;
 }
 
 int session::pid() const noexcept
 {
-    return state_->info->pid;
+    return grant_->state.info->pid;
 }
 
 std::chrono::system_clock::time_point session::started_at() const noexcept
 {
-    return state_->info->started_at;
+    return grant_->state.info->started_at;
 }
 
 std::uint64_t session::uses() const noexcept
 {
-    return state_->uses;
+    return grant_->uses;
 }
 
 } // namespace mcp_pool

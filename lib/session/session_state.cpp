@@ -10,6 +10,18 @@
 
 namespace mcp_pool::detail {
 
+session_state::session_state(
+    session_owner& lender, std::size_t slot_index, std::uint64_t slot_epoch, std::size_t grants)
+    : owner(lender)
+    , slot(slot_index)
+    , epoch(slot_epoch)
+    , first_grant_(*this, 0)
+{
+    more_grants_.reserve(grants - 1);
+    for (std::size_t index = 1; index < grants; ++index)
+        more_grants_.push_back(std::make_unique<grant_record>(*this, index));
+}
+
 bool session_state::process_has_exited() const noexcept
 {
     if (!pidfd || !*pidfd)
@@ -45,25 +57,25 @@ asio::any_io_executor session_state::default_executor() const
 
 std::int64_t reserve_request_id(const session_ref& session) noexcept
 {
-    return session.state->next_request_id();
+    return session.grant->state.next_request_id();
 }
 
 void start_request(const session_ref& session, request_op* op)
 {
-    if (session.state->with_io([op](connection& io) { io.submit(op); }))
+    if (session.grant->state.with_io([op](connection& io) { io.submit(op); }))
         return;
     auto details = std::make_shared<diagnostics>();
     details->message = "the session has ended; acquire a new lease";
-    if (!op->complete(make_error_code(session.state->leased(op->generation) ? errc::not_sent
+    if (!op->complete(make_error_code(session.grant->leased(op->generation) ? errc::not_sent
                                                                             : errc::lease_released),
             nullptr, std::move(details)))
         op->destroy();
 }
 
-void cancel_request(const std::shared_ptr<session_state>& session, std::int64_t id) noexcept
+void cancel_request(const std::shared_ptr<grant_record>& grant, std::int64_t id) noexcept
 {
     try {
-        session->with_io([id](connection& io) { io.cancel(id); });
+        grant->state.with_io([id](connection& io) { io.cancel(id); });
     } catch (const std::exception&) {
         // No memory for the message to the strand: the request ends by its answer or its timeout.
     }
@@ -71,7 +83,7 @@ void cancel_request(const std::shared_ptr<session_state>& session, std::int64_t 
 
 asio::any_io_executor default_executor(const session_ref& session)
 {
-    return session.state->default_executor();
+    return session.grant->state.default_executor();
 }
 
 } // namespace mcp_pool::detail

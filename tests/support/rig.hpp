@@ -50,6 +50,8 @@ public:
     std::shared_ptr<const diagnostics> broken_details;
     std::optional<transport::end_report> ended;
     int broken_count = 0, ended_count = 0, reset_done = 0, probe_done = 0;
+    // In the order in which their resets were done.
+    std::vector<std::size_t> reset_grants;
 
     void on_ready(detail::session_state&) override { ready = true; }
     void on_failed(detail::session_state&, detail::failed_start why) override
@@ -63,24 +65,30 @@ public:
         broken_details = std::move(details);
         ++broken_count;
     }
-    void on_reset_done(detail::session_state&) override { ++reset_done; }
+    void on_reset_done(detail::session_state&, std::size_t grant) override
+    {
+        ++reset_done;
+        reset_grants.push_back(grant);
+    }
     void on_probe_done(detail::session_state&) override { ++probe_done; }
     void on_ended(detail::session_state&, const transport::end_report& report) override
     {
         ended = report;
         ++ended_count;
     }
-    void give_back(detail::session_state&) noexcept override {}
+    void give_back(detail::grant_record&) noexcept override {}
 };
 
 class rig
 {
 public:
     explicit rig(testing::personality p = testing::personality::legacy,
-        pool_options options = patient(), era_choice choice = era_choice::auto_detect)
+        pool_options options = patient(), era_choice choice = era_choice::auto_detect,
+        std::size_t grants = 1)
         : server(p)
         , config(make_config(choice))
         , shared(std::make_shared<detail::server_state>(config, options, server.source()->make))
+        , grants_(grants)
     {
         make_connection();
     }
@@ -99,7 +107,7 @@ public:
     void make_connection()
     {
         told = std::make_shared<recorder>();
-        state = std::make_shared<detail::session_state>(*told, states.size(), 1);
+        state = std::make_shared<detail::session_state>(*told, states.size(), 1, grants_);
         tellers.push_back(told);
         states.push_back(state);
         io = detail::connection::make(context.get_executor(), shared, state, told);
@@ -134,20 +142,34 @@ public:
         until([&] { return told->ready || told->failed; }, place);
     }
 
-    // Makes the session ready and leases it.
+    // Makes the session ready and lends all its grants.
     void lease(std::source_location place = std::source_location::current())
     {
         start(place);
         BOOST_TEST_REQUIRE(told->ready, "not ready at line " << place.line());
-        state->generation = 1;
+        for (std::size_t i = 0; i != state->grants(); ++i)
+            lend(i);
     }
 
-    // What a pool does at a release.
-    void release() { ++state->generation; }
+    // What a pool does at a grant and at a release.
+    void lend(std::size_t grant = 0) { ++state->grant(grant).generation; }
+    void release(std::size_t grant = 0) { ++state->grant(grant).generation; }
 
-    // Starts a request of the present lease.
+    session& view(std::size_t grant = 0) { return state->grant(grant).view; }
+    std::uint32_t unanswered(std::size_t grant = 0) { return state->grant(grant).unanswered; }
+
+    // Starts a request of the present lease of the first grant.
     std::shared_ptr<outcome> call(std::string method = "tools/call", json::object params = {},
         call_options options = {}, asio::cancellation_slot slot = {}, bool notification = false)
+    {
+        return call_of(
+            0, std::move(method), std::move(params), std::move(options), slot, notification);
+    }
+
+    // Starts a request of the present lease of any grant.
+    std::shared_ptr<outcome> call_of(std::size_t grant, std::string method = "tools/call",
+        json::object params = {}, call_options options = {}, asio::cancellation_slot slot = {},
+        bool notification = false)
     {
         auto out = std::make_shared<outcome>();
         options.diagnostics = &out->details;
@@ -161,7 +183,8 @@ public:
             out->code = code;
             out->result = std::move(v);
         });
-        detail::session_ref ref(state, state->generation.load());
+        detail::session_ref ref(std::shared_ptr<detail::grant_record>(state, &state->grant(grant)),
+            state->grant(grant).generation.load());
         detail::initiate_request<json::value> initiation(ref);
         initiation(std::move(handler), std::move(what));
         BOOST_TEST(!out->done);
@@ -183,6 +206,8 @@ public:
     std::shared_ptr<detail::connection> io;
 
 private:
+    const std::size_t grants_;
+
     static server_config make_config(era_choice choice)
     {
         stdio_server process;

@@ -17,19 +17,20 @@
 
 namespace mcp_pool::detail {
 
-class session_state;
+struct grant_record;
 
 // A session as one lease sees it. Copies outlive the lease and the pool; an operation started
 // through one whose lease has ended fails with errc::lease_released.
 struct session_ref
 {
-    std::shared_ptr<session_state> state;
+    // Keeps the state of the whole session.
+    std::shared_ptr<grant_record> grant;
     // Generation of the lease.
     std::uint64_t generation = 0;
 
     session_ref() = default;
-    session_ref(std::shared_ptr<session_state> s, std::uint64_t g)
-        : state(std::move(s))
+    session_ref(std::shared_ptr<grant_record> of, std::uint64_t g)
+        : grant(std::move(of))
         , generation(g)
     {}
 };
@@ -80,7 +81,9 @@ public:
     virtual void destroy() noexcept = 0;
 
     mcp_pool::detail::request request;
-    // Generation of the lease that the operation was started through.
+    // The grant that the operation was started through, and the generation of its lease. The
+    // connection keeps the grant alive.
+    grant_record* grant = nullptr;
     std::uint64_t generation = 0;
     // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled.
     std::int64_t id = 0;

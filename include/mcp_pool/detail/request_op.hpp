@@ -27,7 +27,7 @@ std::int64_t reserve_request_id(const session_ref& session) noexcept;
 void start_request(const session_ref& session, request_op* op);
 
 // Cancels a request by its id; nothing happens if it has completed. Any thread.
-void cancel_request(const std::shared_ptr<session_state>& session, std::int64_t id) noexcept;
+void cancel_request(const std::shared_ptr<grant_record>& grant, std::int64_t id) noexcept;
 
 // The executor that handlers without one of their own complete on.
 asio::any_io_executor default_executor(const session_ref& session);
@@ -56,10 +56,11 @@ public:
         op_memory<request_op_for, Handler> memory(handler);
         auto* op = memory.construct(std::move(handler), session, std::move(what));
         op->id = reserve_request_id(session);
+        op->grant = session.grant.get();
         op->generation = session.generation;
         auto slot = asio::get_associated_cancellation_slot(op->delivery_.handler());
         if (slot.is_connected())
-            slot.template emplace<canceller>(session.state, op->id);
+            slot.template emplace<canceller>(session.grant, op->id);
         start_request(session, op);
     }
 
@@ -170,15 +171,15 @@ private:
 
     struct canceller
     {
-        std::shared_ptr<session_state> session;
+        std::shared_ptr<grant_record> grant;
         std::int64_t id;
 
-        canceller(std::shared_ptr<session_state> s, std::int64_t request_id)
-            : session(std::move(s))
+        canceller(std::shared_ptr<grant_record> g, std::int64_t request_id)
+            : grant(std::move(g))
             , id(request_id)
         {}
 
-        void operator()(asio::cancellation_type) const noexcept { cancel_request(session, id); }
+        void operator()(asio::cancellation_type) const noexcept { cancel_request(grant, id); }
     };
 
     detail::delivery<request_op_for, Handler> delivery_;

@@ -17,10 +17,12 @@ namespace {
 
 const time_point t0{1000h};
 
-pending_request pending(std::int64_t id, time_point deadline = time_point::max())
+pending_request pending(
+    std::int64_t id, time_point deadline = time_point::max(), std::size_t grant = 0)
 {
     pending_request r;
     r.id = id;
+    r.grant = grant;
     r.sent_at = t0;
     r.deadline = deadline;
     return r;
@@ -59,15 +61,15 @@ BOOST_AUTO_TEST_CASE(a_buried_request_counts_until_its_answer_or_until_it_is_set
         t.insert(pending(id));
     BOOST_TEST(t.bury(1) == 0u);
     BOOST_TEST(t.bury(2) == 0u);
-    BOOST_TEST(t.unsettled() == 2u);
+    BOOST_TEST(t.unsettled(0) == 2u);
     bool counted = false;
     BOOST_TEST((take(t, 1, &counted) == answer_match::late));
     BOOST_TEST(counted);
     BOOST_TEST((take(t, 1) == answer_match::unknown));
-    BOOST_TEST(t.settle() == 1u);
+    BOOST_TEST(t.settle(0) == 1u);
     BOOST_TEST((take(t, 2, &counted) == answer_match::late));
     BOOST_TEST(!counted);
-    BOOST_TEST(t.unsettled() == 0u);
+    BOOST_TEST(t.unsettled(0) == 0u);
     BOOST_TEST(t.size() == 1u);
 }
 
@@ -80,10 +82,51 @@ BOOST_AUTO_TEST_CASE(graves_are_bounded_and_the_oldest_goes_first)
         forgotten += t.bury(id);
     }
     BOOST_TEST(forgotten == 300 - request_table::max_tombstones);
-    BOOST_TEST(t.unsettled() == request_table::max_tombstones);
+    BOOST_TEST(t.unsettled(0) == request_table::max_tombstones);
     BOOST_TEST((take(t, 1) == answer_match::unknown));
     BOOST_TEST((take(t, 300) == answer_match::late));
     BOOST_TEST(t.bury(17) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_given_up_is_settled_for_one_grant_at_a_time)
+{
+    request_table t(3);
+    for (std::int64_t id = 1; id <= 6; ++id)
+        t.insert(pending(id, time_point::max(), static_cast<std::size_t>(id) % 3));
+    for (std::int64_t id = 1; id <= 6; ++id)
+        BOOST_TEST(t.bury(id) == 0u);
+    BOOST_TEST(t.settle(1) == 2u);
+    BOOST_TEST(t.unsettled(0) == 2u);
+    BOOST_TEST(t.unsettled(1) == 0u);
+    BOOST_TEST(t.unsettled(2) == 2u);
+    pending_request taken;
+    bool counted = false;
+    BOOST_TEST((t.take(5, taken, counted) == answer_match::late));
+    BOOST_TEST(taken.grant == 2u);
+    BOOST_TEST(counted);
+    BOOST_TEST((t.take(4, taken, counted) == answer_match::late));
+    BOOST_TEST(taken.grant == 1u);
+    BOOST_TEST(!counted);
+    BOOST_TEST(t.unsettled(2) == 1u);
+    BOOST_TEST(t.settle(1) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_that_gives_up_many_requests_makes_no_other_forget_its_own)
+{
+    request_table t(2);
+    t.insert(pending(1, time_point::max(), 1));
+    t.bury(1);
+    std::size_t forgotten = 0;
+    for (std::int64_t id = 2; id <= 1000; ++id) {
+        t.insert(pending(id));
+        forgotten += t.bury(id);
+    }
+    BOOST_TEST(forgotten == 999 - request_table::max_tombstones);
+    BOOST_TEST(t.unsettled(0) == request_table::max_tombstones);
+    BOOST_TEST(t.unsettled(1) == 1u);
+    BOOST_TEST((take(t, 1) == answer_match::late));
+    BOOST_TEST((take(t, 2) == answer_match::unknown));
+    BOOST_TEST((take(t, 1000) == answer_match::late));
 }
 
 BOOST_AUTO_TEST_CASE(deadlines_are_the_earlier_of_total_and_idle)
@@ -153,7 +196,7 @@ BOOST_AUTO_TEST_CASE(it_agrees_with_a_naive_table_whatever_happens)
             }
             default:
                 if (random() % 20 == 0) {
-                    t.settle();
+                    t.settle(0);
                     for (auto& [grave, counts] : buried)
                         counts = false;
                 }

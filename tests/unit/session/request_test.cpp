@@ -1,6 +1,6 @@
 // Requests through a connection: answers of every kind, limits, cancellation, timeouts, release,
 // end.
-#include "support/rig.hpp"
+#include "support/talk.hpp"
 
 #include <map>
 
@@ -10,66 +10,6 @@ using mcp_pool::testing::call;
 using mcp_pool::testing::personality;
 using mcp_pool::testing::reply;
 
-namespace {
-
-bool contains(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
-
-testing::script answering(std::string method, reply with)
-{
-    return [method = std::move(method), with](const call& c) -> std::optional<reply> {
-        return c.method == method ? std::optional(with) : std::nullopt;
-    };
-}
-
-json::object with_message(std::string_view text)
-{
-    json::object params;
-    params["name"] = "echo";
-    params["arguments"] = json::object();
-    params["arguments"].as_object()["message"] = json::string_view(text.data(), text.size());
-    return params;
-}
-
-std::string text_in(const json::value& result)
-{
-    return tool_result(result).text();
-}
-
-std::string answer_line(std::int64_t id, const std::string& body)
-{
-    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"result":)" + body + "}";
-}
-
-std::int64_t id_of(const call& c)
-{
-    return c.id.as_int64();
-}
-
-// The ids that the server was told are cancelled.
-std::vector<std::int64_t> cancelled(const rig& r)
-{
-    std::vector<std::int64_t> ids;
-    for (const call& c : r.server.received())
-        if (c.method == "notifications/cancelled")
-            ids.push_back(c.params.at("requestId").as_int64());
-    return ids;
-}
-
-// The last request with this method that the server received.
-call last(const rig& r, std::string_view method)
-{
-    call found;
-    for (const call& c : r.server.received())
-        if (c.method == method)
-            found = c;
-    return found;
-}
-
-} // namespace
-
 BOOST_AUTO_TEST_SUITE(requests)
 
 BOOST_AUTO_TEST_CASE(a_call_is_answered)
@@ -78,11 +18,11 @@ BOOST_AUTO_TEST_CASE(a_call_is_answered)
         rig r(p);
         r.lease();
         const auto out = r.call("tools/call", with_message("hi"));
-        BOOST_TEST(r.state->unanswered == 1u);
+        BOOST_TEST(r.unanswered() == 1u);
         r.finish(out);
         BOOST_TEST(!out->code);
         BOOST_TEST(text_in(out->result) == "hi");
-        BOOST_TEST(r.state->unanswered == 0u);
+        BOOST_TEST(r.unanswered() == 0u);
         BOOST_TEST(r.shared->call_times.snapshot().max >= 0);
     }
 }
@@ -100,7 +40,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_peer_has_its_code_and_object)
     BOOST_TEST(out->details.rpc->data.as_int64() == 7);
     BOOST_TEST(contains(out->details.message, "server \"scripted\": tools/call"));
     BOOST_TEST(contains(out->details.message, "no \\x1b tool"));
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(an_error_with_code_0_is_an_error)
@@ -131,7 +71,7 @@ BOOST_AUTO_TEST_CASE(an_answer_twice_and_an_unknown_one_are_counted_and_ignored)
     r.finish(out);
     BOOST_TEST(out->result.as_object().empty());
     r.until([&] { return r.shared->unknown_answers == 4; });
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     BOOST_TEST(!r.told->broken);
 }
 
@@ -235,7 +175,7 @@ BOOST_AUTO_TEST_CASE(methods_of_the_other_era_are_refused_without_harm)
             r.finish(out);
             BOOST_TEST((out->code == errc::method_not_supported));
         }
-        BOOST_TEST(r.state->unanswered == 0u);
+        BOOST_TEST(r.unanswered() == 0u);
     }
 }
 
@@ -250,14 +190,14 @@ BOOST_AUTO_TEST_CASE(legacy_requests_go_one_at_a_time_and_in_order)
     r.until([&] { return r.server.held() == 1; });
     r.settle();
     BOOST_TEST(r.server.count("tools/call") == 1u);
-    BOOST_TEST(r.state->unanswered == 3u);
+    BOOST_TEST(r.unanswered() == 3u);
     for (const auto& out : {first, second, third}) {
         BOOST_TEST(!out->done);
         r.until([&] { return r.server.held() == 1; });
         r.server.release();
         r.finish(out);
     }
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(modern_requests_share_the_connection_and_may_be_answered_in_any_order)
@@ -312,7 +252,7 @@ BOOST_AUTO_TEST_CASE(a_notification_completes_when_it_is_handed_over)
     const auto out = r.call("notifications/roots/list_changed", {}, {}, {}, true);
     r.finish(out);
     BOOST_TEST(!out->code);
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     r.until([&] { return r.server.count("notifications/roots/list_changed") == 1; });
     BOOST_TEST(last(r, "notifications/roots/list_changed").id.is_null());
 }
@@ -362,7 +302,7 @@ BOOST_AUTO_TEST_CASE(a_flood_of_progress_is_bounded_and_its_newest_report_arrive
     bool done = false;
     call_options options;
     options.progress = [&seen](const progress& p) { seen.push_back(p.value); };
-    r.state->view.async_call_tool("echo", {}, options,
+    r.view().async_call_tool("echo", {}, options,
         asio::bind_executor(slow.get_executor(), [&](error_code code, const tool_result&) {
             BOOST_TEST(!code);
             done = true;
@@ -407,13 +347,13 @@ BOOST_AUTO_TEST_CASE(a_call_times_out_and_is_cancelled_at_the_server)
         out->details.message);
     r.until([&] { return cancelled(r).size() == 1; });
     // It counts until its answer comes after all.
-    BOOST_TEST(r.state->unanswered == 2u);
+    BOOST_TEST(r.unanswered() == 2u);
     r.until([&] { return r.server.held() == 2; });
     r.server.release();
     r.finish(behind);
     BOOST_TEST(!behind->code);
     BOOST_TEST(r.shared->late_answers == 1u);
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     BOOST_TEST(!r.told->broken);
 }
 
@@ -441,7 +381,7 @@ BOOST_AUTO_TEST_CASE(a_queued_call_that_times_out_is_never_sent)
     BOOST_TEST(contains(queued->details.message, "it was not sent"), queued->details.message);
     BOOST_TEST(r.server.count("tools/call") == 1u);
     BOOST_TEST(cancelled(r).empty());
-    BOOST_TEST(r.state->unanswered == 1u);
+    BOOST_TEST(r.unanswered() == 1u);
     BOOST_TEST(!first->done);
 }
 
@@ -478,7 +418,7 @@ BOOST_AUTO_TEST_CASE(cancelling_at_every_stage_completes_once)
         const bool was_sent = r.server.count("tools/call") == 1;
         BOOST_TEST(cancelled(r).size() == (aborted && was_sent ? 1u : 0u));
         // The peer answered in any case, in time or late.
-        r.until([&] { return r.state->unanswered == 0; });
+        r.until([&] { return r.unanswered() == 0; });
         const auto next = r.call("tools/call", with_message("next"));
         r.finish(next);
         BOOST_TEST(text_in(next->result) == "next");
@@ -502,7 +442,7 @@ BOOST_AUTO_TEST_CASE(a_queued_request_that_is_cancelled_is_never_sent)
     BOOST_TEST((queued->code == asio::error::operation_aborted));
     BOOST_TEST(r.server.count("tools/call") == 1u);
     BOOST_TEST(cancelled(r).empty());
-    BOOST_TEST(r.state->unanswered == 1u);
+    BOOST_TEST(r.unanswered() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -517,7 +457,7 @@ BOOST_AUTO_TEST_CASE(an_operation_through_an_ended_lease_fails)
     const auto out = r.call();
     r.finish(out);
     BOOST_TEST((out->code == errc::lease_released));
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     BOOST_TEST(r.server.count("tools/call") == 0u);
 }
 
@@ -527,7 +467,7 @@ BOOST_AUTO_TEST_CASE(reset_of_a_clean_session_is_done_at_once)
     r.lease();
     r.finish(r.call());
     r.release();
-    r.io->reset();
+    r.io->reset(0);
     r.until([&] { return r.told->reset_done == 1; });
     BOOST_TEST(r.server.count("ping") == 0u);
 }
@@ -543,13 +483,13 @@ BOOST_AUTO_TEST_CASE(reset_aborts_cancels_and_asks_for_a_sign_of_life)
         const auto unsent = r.call();
         r.until([&] { return r.server.count("tools/call") >= 1; });
         r.release();
-        r.io->reset();
+        r.io->reset(0);
         r.finish(sent);
         r.finish(unsent);
         BOOST_TEST((sent->code == asio::error::operation_aborted));
         BOOST_TEST((unsent->code == asio::error::operation_aborted));
         r.until([&] { return r.told->reset_done == 1; });
-        BOOST_TEST(r.state->unanswered == 0u);
+        BOOST_TEST(r.unanswered() == 0u);
         if (p == personality::legacy) {
             BOOST_TEST(r.server.count("ping") == 1u);
             BOOST_TEST(cancelled(r).size() == 1u);
@@ -559,7 +499,7 @@ BOOST_AUTO_TEST_CASE(reset_aborts_cancels_and_asks_for_a_sign_of_life)
         }
         // The next lease is not troubled by what the former one left.
         r.server.on_request({});
-        ++r.state->generation;
+        r.lend();
         const auto next = r.call("tools/call", with_message("next"));
         r.finish(next);
         BOOST_TEST(text_in(next->result) == "next");
@@ -573,12 +513,12 @@ BOOST_AUTO_TEST_CASE(a_timed_out_call_keeps_the_grant_dirty_until_reset)
     r.lease();
     const auto out = r.call("tools/call", {}, call_options(1ms));
     r.finish(out);
-    BOOST_TEST(r.state->unanswered == 1u);
+    BOOST_TEST(r.unanswered() == 1u);
     r.release();
-    r.io->reset();
+    r.io->reset(0);
     r.until([&] { return r.told->reset_done == 1; });
     BOOST_TEST(r.server.count("ping") == 1u);
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(an_error_answer_to_the_probe_is_life)
@@ -608,11 +548,11 @@ BOOST_AUTO_TEST_CASE(a_request_racing_with_the_release_is_aborted_and_leaves_no_
     r.lease();
     const auto out = r.call();
     r.release();
-    r.io->reset();
+    r.io->reset(0);
     r.finish(out);
     BOOST_TEST((out->code == asio::error::operation_aborted));
     r.until([&] { return r.told->reset_done == 1; });
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     BOOST_TEST(r.server.count("tools/call") == 0u);
 }
 
@@ -645,7 +585,7 @@ BOOST_AUTO_TEST_CASE(a_death_fails_what_is_in_flight_with_status_and_stderr)
     r.until([&] { return r.told->ended_count == 1; });
     BOOST_TEST(r.told->broken_count == 1);
     BOOST_TEST((r.told->broken == detail::broken_cause::died));
-    BOOST_TEST(r.state->unanswered == 0u);
+    BOOST_TEST(r.unanswered() == 0u);
     // What is started on it now was certainly not sent.
     const auto late = r.call();
     r.finish(late);

@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(it_says_what_the_handshake_found)
 {
     rig r(personality::modern);
     r.lease();
-    const session& s = r.state->view;
+    const session& s = r.view();
     BOOST_TEST((s.era() == era::modern));
     BOOST_TEST(s.protocol_version() == "2026-07-28");
     BOOST_TEST(s.capabilities().contains("tools"));
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(calls_in_a_coroutine)
     for (const personality p : {personality::legacy, personality::modern}) {
         rig r(p);
         r.lease();
-        session& s = r.state->view;
+        session& s = r.view();
         run(r, [&]() -> asio::awaitable<void> {
             const tool_result result = co_await s.call_tool("echo", echo_arguments("hi"));
             BOOST_TEST(result.text() == "hi");
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(calls_in_a_coroutine)
             co_await s.notify("notifications/vendor", std::move(none));
         });
         r.until([&] { return r.server.count("notifications/vendor") == 1; });
-        BOOST_TEST(r.state->unanswered == 0u);
+        BOOST_TEST(r.unanswered() == 0u);
     }
 }
 
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(the_twins_take_any_token)
 {
     rig r;
     r.lease();
-    session& s = r.state->view;
+    session& s = r.view();
 
     auto future = s.async_call_tool("echo", echo_arguments("f"), {}, asio::use_future);
     r.until([&] { return future.wait_for(0s) == std::future_status::ready; });
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_failure_is_thrown_with_its_circumstances)
 {
     rig r;
     r.lease();
-    session& s = r.state->view;
+    session& s = r.view();
     diagnostics details;
     run(r, [&]() -> asio::awaitable<void> {
         call_options options;
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(an_awaitable_that_is_started_after_the_lease_fails)
 {
     rig r;
     r.lease();
-    asio::awaitable<tool_result> late = r.state->view.call_tool("echo", echo_arguments("x"));
+    asio::awaitable<tool_result> late = r.view().call_tool("echo", echo_arguments("x"));
     r.release();
     run(r, [late = std::move(late)]() mutable -> asio::awaitable<void> {
         try {
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(an_operation_after_the_pool_took_the_connection_fails)
     rig r;
     r.lease();
     const auto io = r.state->take_io();
-    auto late = r.state->view.async_ping({}, asio::use_future);
+    auto late = r.view().async_ping({}, asio::use_future);
     BOOST_TEST_REQUIRE((late.wait_for(30s) == std::future_status::ready));
     BOOST_CHECK_EXCEPTION(late.get(), boost::system::system_error,
         [](const auto& e) { return e.code() == errc::not_sent; });
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(every_page_of_tools_is_listed)
     r.server.on_request(pages(4));
     r.lease();
     run(r, [&]() -> asio::awaitable<void> {
-        const std::vector<tool> tools = co_await r.state->view.list_tools(call_options(1h));
+        const std::vector<tool> tools = co_await r.view().list_tools(call_options(1h));
         BOOST_TEST(tools.size() == 8u);
         BOOST_TEST(tools.back().name() == "tool-7");
     });
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_list_without_end_is_a_protocol_error)
         r.lease();
         run(r, [&]() -> asio::awaitable<void> {
             try {
-                co_await r.state->view.list_tools();
+                co_await r.view().list_tools();
                 BOOST_TEST(false, "nothing was thrown");
             } catch (const mcp_pool::error& e) {
                 BOOST_TEST((e.code() == errc::protocol_error));
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(cancelling_the_coroutine_cancels_the_call)
         r.context,
         [&]() -> asio::awaitable<void> {
             try {
-                co_await r.state->view.call_tool("echo", echo_arguments("x"));
+                co_await r.view().call_tool("echo", echo_arguments("x"));
                 BOOST_TEST(false, "nothing was thrown");
             } catch (const boost::system::system_error& e) {
                 BOOST_TEST((e.code() == asio::error::operation_aborted));
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_cancellation_ends_a_listing)
              asio::cancellation_type::total}) {
         asio::cancellation_signal signal;
         bool done = false;
-        r.state->view.async_list_tools({},
+        r.view().async_list_tools({},
             asio::bind_cancellation_slot(signal.slot(), [&](error_code code, std::vector<tool>) {
                 BOOST_TEST((code == asio::error::operation_aborted));
                 done = true;
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(handlers_run_on_their_own_executor)
     asio::thread_pool elsewhere(1);
     std::atomic<bool> done = false;
     std::thread::id where;
-    r.state->view.async_ping({}, asio::bind_executor(elsewhere, [&](error_code) {
+    r.view().async_ping({}, asio::bind_executor(elsewhere, [&](error_code) {
         where = std::this_thread::get_id();
         done = true;
     }));

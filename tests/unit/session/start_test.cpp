@@ -1,5 +1,5 @@
 // Starting a connection: every kind of server, every trap of era detection, every stage of failure.
-#include "support/rig.hpp"
+#include "support/talk.hpp"
 
 using namespace mcp_pool;
 using namespace mcp_pool::test;
@@ -8,19 +8,6 @@ using mcp_pool::testing::personality;
 using mcp_pool::testing::reply;
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
-
-// A script that replaces the answer to one method.
-testing::script answering(std::string method, reply with)
-{
-    return [method = std::move(method), with](const call& c) -> std::optional<reply> {
-        return c.method == method ? std::optional(with) : std::nullopt;
-    };
-}
 
 pool_options with_start_timeout(duration d)
 {
