@@ -81,11 +81,15 @@ struct pool_options
     // Sessions idle for longer are probed. 0: never.
     duration probe_interval = std::chrono::seconds(30);
     duration probe_timeout = std::chrono::seconds(5);
-    // Probe on acquire when idle for longer. 0: never.
+    // An acquire makes sure first of a session that has been silent for longer. 0: never.
     duration validate_after = duration::zero();
-    // Idle sessions above min_size end after it. 0: never.
+    // Idle sessions above min_size end after it. 0: never. With scaling = adaptive, those above what
+    // the load asks for end after 30 s at the latest.
     duration idle_timeout = std::chrono::minutes(10);
-    // Recycle a session by age, by number of leases, by resident bytes of its process tree. 0: never.
+    // Recycle a session by age (each has up to 10 % less, drawn at its birth; one of them at a time,
+    // max_lifetime/size apart), by number of leases, by resident bytes of its process tree, which are
+    // looked at between leases, once a second at most. 0: never. The session that replaces it is
+    // started first where there is room; the number of sessions stays.
     duration max_lifetime = duration::zero();
     std::size_t max_uses = 0;
     std::size_t max_rss = 0;
@@ -104,7 +108,12 @@ struct pool_options
 
     reset_policy reset = reset_policy::protocol;
     sharing_policy sharing = sharing_policy::exclusive;
+    // With sharing = multiplexed, 1 to 1,000. A server that turns out to speak the legacy era is
+    // refused, with invalid_config: such servers keep state between requests, and leases that share
+    // one lose each other's updates.
     std::size_t max_leases_per_session = 1;
+    // Multiplexes servers of the legacy era too.
+    bool force = false;
     // Requests of one session that may be under way at the same time, those that were cancelled or
     // timed out not counted; unset: 1 in the legacy era,
     // 64 in the modern one. Further calls queue in order.
@@ -112,10 +121,12 @@ struct pool_options
     // One process over all pools with the same command and environment.
     bool single_writer = false;
     queue_policy queue = queue_policy::fifo;
+    // Shares of one isolation key, with queue = fair; acquires without a key share one. Leases above
+    // it wait; waiters above it are refused at once. 0: no limit.
     std::size_t max_leases_per_key = 0;
     std::size_t max_waiters_per_key = 0;
     scaling_policy scaling = scaling_policy::fixed;
-    // Report a lease that is held for longer. 0: never.
+    // Report a lease that is held for longer, once, to the observer. 0: never.
     duration overdue_after = duration::zero();
 
     // A larger message ends the session that sent it, or refuses the request that would be it.
@@ -144,7 +155,7 @@ struct pool_overrides
     std::optional<reset_policy> reset;
     std::optional<sharing_policy> sharing;
     std::optional<std::size_t> max_leases_per_session, max_requests_in_flight;
-    std::optional<bool> single_writer;
+    std::optional<bool> force, single_writer;
     std::optional<queue_policy> queue;
     std::optional<std::size_t> max_leases_per_key, max_waiters_per_key;
     std::optional<scaling_policy> scaling;

@@ -1,4 +1,4 @@
-// Leases and waiters: who gets which session, and when.
+// Waiters: how they come in, who fails, and what the driver takes out.
 #include "pool/core.hpp"
 
 #include <algorithm>
@@ -22,39 +22,34 @@ error_code aborted() noexcept
 
 pool_core::pool_core(const pool_options& options, std::uint64_t seed)
     : options_(options)
-    , min_size_(options.min_size)
-    , max_size_(options.max_size)
-    , max_starting_(options.max_starting)
-    , max_waiters_(options.max_waiters)
     , random_state_(seed | 1)
 {}
 
 void pool_core::add_slot(slot& s) noexcept
 {
+    for (std::uint16_t i = 0; i != s.place_count; ++i) {
+        s.places[i].of = &s;
+        s.places[i].index = i;
+    }
     empty_.push_back(s);
     ++counts_[static_cast<std::size_t>(slot_state::empty)];
 }
 
 std::size_t pool_core::size() const noexcept
 {
-    return alive() + broken_leases_ + count(slot_state::starting) + count(slot_state::stopping);
+    return alive() + lost_leases_ + count(slot_state::starting) + count(slot_state::stopping)
+        - outside_;
 }
 
 std::size_t pool_core::alive() const noexcept
 {
-    return count(slot_state::idle) + count(slot_state::leased) - broken_leases_
+    return count(slot_state::idle) + count(slot_state::leased) - lost_leases_
         + count(slot_state::resetting) + count(slot_state::probing);
 }
 
-slot* pool_core::try_acquire(time_point now) noexcept
+std::size_t pool_core::available() const noexcept
 {
-    // Idle sessions exist only while nobody waits (invariant 1), so a hit never overtakes a waiter.
-    if (idle_.empty() || closing_)
-        return nullptr;
-    slot& s = idle_.front();
-    ++counters_.hits;
-    grant(s, now);
-    return &s;
+    return count(slot_state::idle) * places_per_session() + open_places_;
 }
 
 void pool_core::acquire(waiter& w, time_point now) noexcept
@@ -63,21 +58,40 @@ void pool_core::acquire(waiter& w, time_point now) noexcept
     w.enqueued_at = now;
     if (closing_)
         return claim(w, errc::pool_closed);
-    if (slot* s = try_acquire(now)) {
-        w.slot = s;
-        return claim(w, {});
+    key_record& key = key_of(w.key);
+    w.key = &key;
+    hold(key);
+    if (options_.scaling == scaling_policy::adaptive)
+        load_.arrived(now);
+    bool changed = false;
+    if (lease_place* const place = take(key, now, changed)) {
+        w.slot = place->of;
+        w.place = place;
+        claim(w, {});
+        settle(now);
+        return drop(key);
     }
     if (!started_)
         start(now);
-    if (const error_code refused = refusal(now))
-        return claim(w, refused);
-    if (w.deadline <= now)
-        return claim(w, errc::acquire_timeout);
-    if (max_waiters_ != 0 && waiting_ >= max_waiters_)
-        return claim(w, errc::too_many_waiters);
-    enqueue(w, queue_);
-    ++waiting_;
+    error_code refused = refusal(now);
+    if (!refused && w.deadline <= now)
+        refused = errc::acquire_timeout;
+    else if (!refused
+        && ((options_.max_waiters != 0 && waiting_ >= options_.max_waiters)
+            || (options_.max_waiters_per_key != 0 && key.waiting >= options_.max_waiters_per_key)))
+        refused = errc::too_many_waiters;
+    if (refused) {
+        claim(w, refused);
+    } else {
+        enqueue(w, queue_);
+        ++waiting_;
+        key.waiters.push_back(w);
+        ++key.waiting;
+        hold(key);
+        update_turn(key);
+    }
     settle(now);
+    drop(key);
 }
 
 void pool_core::await_ready(waiter& w, time_point now) noexcept
@@ -116,107 +130,15 @@ bool pool_core::cancel(waiter& w, time_point now) noexcept
     return true;
 }
 
-end_reason pool_core::unfit(const slot& s) const noexcept
-{
-    if (closing_)
-        return end_reason::closed;
-    if (s.birth != evictions_)
-        return end_reason::evicted;
-    return alive() > max_size_ ? end_reason::retired : end_reason::none;
-}
-
-void pool_core::release(slot& s, return_verdict verdict, time_point now) noexcept
-{
-    if (s.state != slot_state::leased)
-        return;
-    if (verdict.dead)
-        broken(s, s.epoch, end_reason::died, verdict.served, now);
-    s.last_used = now;
-    s.suspect = s.suspect || verdict.suspect;
-    if (closing_ && !forced_)
-        ++report_.finished;
-    const bool recovered = verdict.served && note_success(s);
-
-    if (abandoned_ || s.ended) {
-        vacate(s);
-    } else if (s.broken) {
-        // Its process is on the stop ladder already.
-        const time_point deadline = s.deadline;
-        enter(s, slot_state::stopping);
-        s.deadline = deadline;
-    } else if (const end_reason why = unfit(s); why != end_reason::none) {
-        retire(s, why, now);
-    } else if (verdict.discard) {
-        retire(s, end_reason::discarded, now);
-    } else if (options_.reset == reset_policy::respawn) {
-        retire(s, end_reason::reset, now);
-    } else if (verdict.dirty) {
-        enter(s, slot_state::resetting);
-        s.deadline = detail::saturating_add(now, options_.reset_timeout);
-        wake_at(s, s.deadline);
-        want(s, slot_action::reset);
-    } else {
-        const bool contended = !queue_.empty() || s.suspect || recovered;
-        admit(s, now);
-        if (!contended) {
-            // The common case changes nothing that settle() looks at.
-            next_wake_ = std::min(next_wake_, s.wake);
-            return;
-        }
-    }
-    settle(now);
-}
-
-void pool_core::admit(slot& s, time_point now) noexcept
-{
-    if (const end_reason why = unfit(s); why != end_reason::none)
-        retire(s, why, now);
-    else if (s.suspect)
-        begin_probe(s, now);
-    else
-        make_available(s, now);
-}
-
-void pool_core::make_available(slot& s, time_point now) noexcept
-{
-    if (!queue_.empty()) {
-        waiter& head = queue_.front();
-        head.slot = &s;
-        grant(s, now);
-        claim(head, {});
-        return;
-    }
-    // A probe is no use: the session goes back to its place in the order of use.
-    const bool probed = s.state == slot_state::probing;
-    enter(s, slot_state::idle);
-    if (probed) {
-        auto place = idle_.end();
-        while (std::prev(place)->last_used < s.last_used)
-            --place;
-        idle_.splice(place, idle_, slot_list::s_iterator_to(s));
-    }
-    wake_at(s, idle_wake(s));
-}
-
-void pool_core::grant(slot& s, time_point now) noexcept
-{
-    if (s.state != slot_state::leased)
-        enter(s, slot_state::leased);
-    ++counters_.granted;
-    if (s.uses != 0)
-        ++counters_.reused;
-    ++s.uses;
-    s.leased_at = now;
-}
-
 void pool_core::enqueue(waiter& w, waiter_list& queue) noexcept
 {
     w.where = stage::queued;
     w.ticket = ++last_ticket_;
     queue.push_back(w);
     w.has_deadline = w.deadline != time_point::max();
+    // Mostly the latest so far: found without a search.
     if (w.has_deadline)
-        deadlines_.insert(w);
+        deadlines_.insert(deadlines_.end(), w);
 }
 
 pool_core::waiter_list& pool_core::queue_of(const waiter& w) noexcept
@@ -239,8 +161,14 @@ void pool_core::unlink(waiter& w) noexcept
     if (w.has_deadline)
         deadlines_.erase(deadlines_.iterator_to(w));
     w.has_deadline = false;
-    if (w.wants == purpose::lease)
+    if (w.wants == purpose::lease) {
         --waiting_;
+        key_record& key = *w.key;
+        key.waiters.erase(key.waiters.iterator_to(w));
+        --key.waiting;
+        update_turn(key);
+        drop(key);
+    }
     if (w.wants == purpose::ready) {
         ready_floor_ = 0;
         for (const waiter& other : ready_waiters_)
@@ -336,8 +264,25 @@ slot* pool_core::next_todo(slot_action& action) noexcept
     slot& s = todo_.front();
     todo_.pop_front();
     action = std::exchange(s.todo, slot_action::none);
-    if (action == slot_action::start)
+    if (action == slot_action::start) {
         s.birth = evictions_;
+        ++counters_.begun;
+        note(core_event::kind::starting, &s);
+    }
+    if (action == slot_action::reset) {
+        bool found = false;
+        for (std::uint16_t i = 0; i != s.place_count; ++i) {
+            lease_place& p = s.places[i];
+            if (p.state != lease_place::stage::resetting || p.reset_asked)
+                continue;
+            if (found) {
+                want(s, slot_action::reset);
+                break;
+            }
+            found = p.reset_asked = true;
+            s.reset_place = i;
+        }
+    }
     return &s;
 }
 
@@ -366,6 +311,60 @@ bool pool_core::tick(time_point now, std::size_t batch) noexcept
     }
     settle(now, batch);
     return next_wake_ <= now;
+}
+
+void pool_core::settle(time_point now, std::size_t batch) noexcept
+{
+    if (abandoned_)
+        return;
+    follow_load(now);
+    balance(now);
+    probe_postponed(now);
+
+    const error_code refused = refusal(now);
+    if (refused) {
+        if (!std::exchange(circuit_open_, true))
+            note(core_event::kind::circuit_opened, nullptr);
+        if (waiting_ != 0 && drain_ticket_ < queue_.back().ticket)
+            fail_all_waiting(refused);
+    }
+    bool all = answer_ready_waiters(refused, batch);
+    all = drain(batch) && all;
+    if (closing_)
+        finish_close(now);
+    all = answer_close_waiters(batch) && all;
+
+    next_wake_ = all ? time_point::max() : now;
+    if (!deadlines_.empty())
+        next_wake_ = std::min(next_wake_, deadlines_.begin()->deadline);
+    if (!wakes_.empty())
+        next_wake_ = std::min(next_wake_, wakes_.begin()->wake);
+    if (closing_ && !forced_ && !closed_)
+        next_wake_ = std::min(next_wake_, force_at_);
+    if (options_.scaling == scaling_policy::adaptive && !closing_)
+        next_wake_ = std::min(next_wake_, load_.next_step());
+    if (starts_wanted() > starts_planned()) {
+        if (failing() && now < retry_at_)
+            next_wake_ = std::min(next_wake_, retry_at_);
+        if (now < ask_again_at_)
+            next_wake_ = std::min(next_wake_, ask_again_at_);
+    }
+}
+
+void pool_core::note(core_event::kind what, const slot* s, duration took) noexcept
+{
+    if (!events_.on())
+        return;
+    core_event e;
+    e.what = what;
+    e.took = std::max(took, duration::zero());
+    if (s) {
+        e.session = s->number;
+        e.where = const_cast<slot*>(s);
+        e.epoch = s->epoch;
+        e.why = s->reason;
+    }
+    events_.add(e);
 }
 
 } // namespace mcp_pool::pooling

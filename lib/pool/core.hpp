@@ -2,6 +2,9 @@
 // driver come out. Knows no executor, no clock, no process, no lock.
 #pragma once
 
+#include "pool/core_event.hpp"
+#include "pool/key.hpp"
+#include "pool/load_estimator.hpp"
 #include "pool/slot.hpp"
 
 #include <mcp_pool/close_report.hpp>
@@ -14,10 +17,9 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mcp_pool::pooling {
-
-using detail::waiter;
 
 // What a lease says of its session when it ends.
 struct return_verdict
@@ -49,31 +51,47 @@ struct core_counters
     std::uint64_t created = 0, start_failures = 0;
     std::uint64_t granted = 0, reused = 0, hits = 0;
     std::uint64_t timed_out = 0, cancelled = 0, rejected = 0, failed = 0;
-    std::uint64_t probes = 0;
+    std::uint64_t probes = 0, resets = 0, overdue = 0;
+    // Starts that began; those among them that demand had dropped before are not counted.
+    std::uint64_t begun = 0;
     // By end_reason.
-    std::array<std::uint64_t, 10> ended{};
+    std::array<std::uint64_t, end_reasons> ended{};
 };
 
 // Every member but the constructor is called under the pool's mutex, allocates nothing and calls
 // nothing. Events about a session carry its epoch; late and duplicate ones change nothing.
 //
 // Output: after each event the driver empties next_ready() (outcomes to post), next_todo() (work on
-// sessions) and take_permit_requests(), and sees to it that tick() is called at next_wake().
+// sessions), take_permit_requests() and next_unused_key(), and sees to it that tick() is called at
+// next_wake().
 class pool_core
 {
 public:
     // Waiters that one event claims at most, besides those it hands a session to.
     static constexpr std::size_t claims_per_hold = 64;
+    // How often waiters with another key may be served before the head of the queue.
+    static constexpr std::uint8_t overtakings = 8;
+    // A tick that is later than this found the process standing still.
+    static constexpr duration stall = std::chrono::milliseconds(250);
 
     pool_core(const pool_options& options, std::uint64_t seed);
 
     // Gives the core one more empty slot; outlives the core.
     void add_slot(slot& s) noexcept;
 
-    // A free session at once, or null: none is free, somebody waits, or the pool is closing.
-    slot* try_acquire(time_point now) noexcept;
+    // The record of an isolation key, or null if the core has none; the empty key always has one.
+    [[nodiscard]] key_record* find_key(std::string_view name) noexcept;
+    // Gives the core a record, to be used in this very hold of the mutex. Precondition: find_key()
+    // finds none.
+    void adopt_key(key_record& key) noexcept;
+    // A record that nothing refers to any more, for the driver to destroy; null if there is none.
+    key_record* next_unused_key() noexcept;
 
-    // Puts `w`, with its deadline set, into the queue, or claims it at once with its outcome.
+    // A place in a free session at once, or null: none is free for this key, somebody with the same
+    // key waits, or the pool is closing. A null key is the empty one.
+    lease_place* try_acquire(key_record* key, time_point now) noexcept;
+
+    // Puts `w`, with its deadline and key set, into the queue, or claims it at once with its outcome.
     void acquire(waiter& w, time_point now) noexcept;
     // The same for a waiter for w.count initialised sessions, and for the end of the pool.
     void await_ready(waiter& w, time_point now) noexcept;
@@ -83,15 +101,23 @@ public:
     // Claims a queued waiter with operation_aborted; false if it was not queued.
     bool cancel(waiter& w, time_point now) noexcept;
 
-    // The lease on `s` has ended.
-    void release(slot& s, return_verdict verdict, time_point now) noexcept;
+    // The lease on `place` has ended.
+    void release(lease_place& place, return_verdict verdict, time_point now) noexcept;
+    // The lease keeps the session for good, and the pool counts it no more. False if that cannot be:
+    // the session is broken, multiplexed, or detached already. The slot comes back, empty, some time
+    // after the release.
+    bool detach(slot& s, time_point now) noexcept;
 
-    // What becomes of sessions.
-    void ready(slot& s, std::uint64_t epoch, time_point now) noexcept;
+    // What becomes of sessions. `stateless`: keeps nothing between requests.
+    void ready(slot& s, std::uint64_t epoch, bool stateless, time_point now) noexcept;
     void start_failed(slot& s, std::uint64_t epoch, start_verdict why, time_point now) noexcept;
     void broken(slot& s, std::uint64_t epoch, end_reason why, bool served, time_point now) noexcept;
-    void reset_done(slot& s, std::uint64_t epoch, time_point now) noexcept;
+    // `undone`: nothing of the lease is left; otherwise the session is replaced.
+    void reset_done(
+        slot& s, std::uint64_t epoch, std::size_t place, bool undone, time_point now) noexcept;
     void probe_done(slot& s, std::uint64_t epoch, time_point now) noexcept;
+    // Resident memory of its process tree.
+    void measured(slot& s, std::uint64_t epoch, std::size_t bytes, time_point now) noexcept;
     void ended(
         slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept;
 
@@ -103,10 +129,12 @@ public:
     void start(time_point now) noexcept;
     // Whether the era of the server is known; while it is not, one start runs alone.
     void set_era_known(bool known, time_point now) noexcept;
+    // New options from now on; what is decided by kind (reset, sharing, queue) stays as it was.
     // Precondition: slots for max_size exist.
-    void resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
-        std::size_t max_waiters, time_point now) noexcept;
+    void change(const pool_options& options, time_point now) noexcept;
     void evict_all(time_point now) noexcept;
+    // The process stood still for `late`: what came meanwhile has not been read.
+    void stalled(duration late, time_point now) noexcept;
     // Ends by `deadline`; a later call can only move it forward.
     void close(time_point deadline, time_point now) noexcept;
     // The driver is gone: every waiter is claimed with pool_closed at once, however many there are;
@@ -121,7 +149,7 @@ public:
     // Puts an outcome back that could not be posted.
     void put_back(waiter& w) noexcept;
     // The next slot with work, unlinked, and its work; null if there is none. The slot's todo is
-    // none afterwards.
+    // none afterwards, unless several of its places are to be reset.
     slot* next_todo(slot_action& action) noexcept;
     // Permits to ask for, and permits that are not needed any more, since the last call.
     std::size_t take_permit_requests() noexcept;
@@ -133,21 +161,31 @@ public:
     {
         return !todo_.empty() || permit_requests_ != 0 || permit_returns_ != 0;
     }
+    [[nodiscard]] bool has_unused_key() const noexcept { return !unused_keys_.empty(); }
+    // For observers.
+    [[nodiscard]] event_log& events() noexcept { return events_; }
 
     [[nodiscard]] std::size_t count(slot_state state) const noexcept
     {
         return counts_[static_cast<std::size_t>(state)];
     }
-    // Slots that are not empty.
+    // Slots that are not empty, but for detached sessions.
     [[nodiscard]] std::size_t size() const noexcept;
     // Sessions that are initialised and not stopping; one that broke in a lease's hands is not.
     [[nodiscard]] std::size_t alive() const noexcept;
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
-    [[nodiscard]] std::size_t leases() const noexcept { return count(slot_state::leased); }
+    // Leases out, without those of detached sessions.
+    [[nodiscard]] std::size_t leases() const noexcept { return leases_; }
+    // Free places in sessions that can be lent.
+    [[nodiscard]] std::size_t available() const noexcept;
     [[nodiscard]] const core_counters& counters() const noexcept { return counters_; }
-    [[nodiscard]] std::size_t max_size() const noexcept { return max_size_; }
+    [[nodiscard]] const pool_options& options() const noexcept { return options_; }
+    [[nodiscard]] std::size_t max_size() const noexcept { return options_.max_size; }
     [[nodiscard]] bool closing() const noexcept { return closing_; }
     [[nodiscard]] bool circuit_open() const noexcept { return circuit_open_; }
+    // Sessions to keep warm at present.
+    [[nodiscard]] std::size_t floor() const noexcept;
+    [[nodiscard]] double load() const noexcept { return load_.load(); }
     // Starts in a row that failed, by the server's fault or for want of something on this host.
     [[nodiscard]] std::size_t consecutive_failures() const noexcept
     {
@@ -161,6 +199,9 @@ public:
 
 private:
     [[nodiscard]] std::string check(const slot& s, time_point now) const;
+    [[nodiscard]] std::string check_queue() const;
+    [[nodiscard]] std::string check_counts() const;
+    [[nodiscard]] std::string check_demand(time_point now) const;
 
     struct earlier_deadline
     {
@@ -173,18 +214,29 @@ private:
     {
         bool operator()(const slot& a, const slot& b) const noexcept { return a.wake < b.wake; }
     };
-    template <class T, auto Member>
-    using list_of = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>,
-        boost::intrusive::member_hook<T, boost::intrusive::list_member_hook<detail::plain_link>,
-            Member>>;
-    template <class T, auto Member, class Order>
+    // Fewest leases first, then the most recently used.
+    struct less_loaded
+    {
+        bool operator()(const slot& a, const slot& b) const noexcept
+        {
+            return a.leases != b.leases ? a.leases < b.leases : a.last_used > b.last_used;
+        }
+    };
+    struct by_name
+    {
+        using type = std::string_view;
+        type operator()(const key_record& k) const noexcept { return k.name; }
+    };
+    template <class T, auto Member, class... Options>
     using ordered_by = boost::intrusive::multiset<T, boost::intrusive::constant_time_size<false>,
-        boost::intrusive::compare<Order>,
         boost::intrusive::member_hook<T, boost::intrusive::set_member_hook<detail::plain_link>,
-            Member>>;
+            Member>,
+        Options...>;
 
     using waiter_list = list_of<waiter, &waiter::in_queue>;
     using slot_list = list_of<slot, &slot::in_state>;
+    using group_list = list_of<slot, &slot::in_group>;
+    using key_list = list_of<key_record, &key_record::in_turn>;
 
     // core.cpp: leases and waiters
     void enqueue(waiter& w, waiter_list& queue) noexcept;
@@ -197,13 +249,66 @@ private:
     bool drain(std::size_t& batch) noexcept;
     bool answer_ready_waiters(error_code refused, std::size_t& batch) noexcept;
     bool answer_close_waiters(std::size_t& batch) noexcept;
-    void grant(slot& s, time_point now) noexcept;
-    // Why a session in order is not to be lent again; none if it is.
+    [[nodiscard]] waiter_list& queue_of(const waiter& w) noexcept;
+
+    // lending.cpp: which session for whom
+    // As try_acquire(), for a key that may be served. `changed`: some sessions turned out to be too
+    // old, or silent for too long, and go another way: settle() has to follow.
+    lease_place* take(key_record& key, time_point now, bool& changed) noexcept;
+    slot* candidate(key_record& key, time_point now, bool& changed) noexcept;
+    [[nodiscard]] slot* open_session(key_record& key) noexcept;
+    lease_place& grant(slot& s, key_record& key, time_point now) noexcept;
+    void serve(waiter& w, slot& s, time_point now) noexcept;
+    // Ends the lease on a place; the session is dealt with by the caller.
+    void vacate_place(lease_place& p) noexcept;
+    // The session of a place whose lease has ended. True if nothing but that has changed.
+    bool take_back(slot& s, lease_place& p, bool dirty, time_point now) noexcept;
+    // Has its memory measured, now and then. True if so.
+    bool look_at_memory(slot& s, time_point now) noexcept;
+    // A lease of the key has ended, which leaves room for another in its share.
+    void serve_from_idle(key_record& key, time_point now) noexcept;
+    // Whose turn it is for a place of `s`. Null: nobody's. `respawn`: the session has to end for the
+    // one whose turn it is.
+    [[nodiscard]] waiter* choose(slot& s, bool& respawn) noexcept;
+    // Who is served next by a session that fits everybody; null if nobody may be.
+    [[nodiscard]] waiter* head() noexcept;
+    // May be lent as far as the pool is concerned: none, else why not.
     [[nodiscard]] end_reason unfit(const slot& s) const noexcept;
-    // For a session in order that nobody holds: to the head waiter, to idle, or out.
+    // The same, and the session itself says nothing against it.
+    [[nodiscard]] bool lendable(const slot& s) const noexcept;
+    [[nodiscard]] static bool fits(const slot& s, const key_record& key) noexcept
+    {
+        return s.stateless || !s.key || s.key == &key;
+    }
+    [[nodiscard]] bool stale(const slot& s, time_point now) const noexcept;
+    // For a session in order that nobody holds: to whoever waits, to idle, or out.
     void admit(slot& s, time_point now) noexcept;
     void make_available(slot& s, time_point now) noexcept;
-    [[nodiscard]] waiter_list& queue_of(const waiter& w) noexcept;
+    // For a session that some hold: free places to whoever waits.
+    void lend_more(slot& s, time_point now) noexcept;
+    [[nodiscard]] group_list& group_of(const slot& s) noexcept
+    {
+        return s.stateless || !s.key ? unbound_ : s.key->idle;
+    }
+    // After anything has changed that open_ goes by.
+    void update_open(slot& s) noexcept;
+
+    // keys.cpp
+    [[nodiscard]] key_record& key_of(key_record* key) noexcept { return key ? *key : no_key_; }
+    void hold(key_record& key) noexcept { ++key.references; }
+    void drop(key_record& key) noexcept;
+    void bind(slot& s, key_record& key) noexcept;
+    void unbind(slot& s) noexcept;
+    [[nodiscard]] bool fair() const noexcept { return options_.queue == queue_policy::fair; }
+    [[nodiscard]] bool at_limit(const key_record& key) const noexcept
+    {
+        return fair() && options_.max_leases_per_key != 0
+            && key.leases >= options_.max_leases_per_key;
+    }
+    // After its waiters or leases have changed: its place in the round.
+    void update_turn(key_record& key) noexcept;
+    // It has had its turn.
+    void end_turn(key_record& key) noexcept;
 
     // slots.cpp: states and events
     // An event about (s, epoch) comes too late to matter.
@@ -212,12 +317,18 @@ private:
     void want(slot& s, slot_action action) noexcept;
     void wake_at(slot& s, time_point when) noexcept;
     void unlink_wake(slot& s) noexcept;
-    [[nodiscard]] time_point idle_wake(const slot& s) const noexcept;
-    [[nodiscard]] time_point probe_due(const slot& s) const noexcept;
-    // When s has lived long enough to clear the failures before it; max if there is nothing to clear.
-    [[nodiscard]] time_point proof_due(const slot& s) const noexcept;
     void begin_start(slot& s, time_point now) noexcept;
     void begin_probe(slot& s, time_point now) noexcept;
+    void begin_reset(lease_place& p, time_point now) noexcept;
+    void wake(slot& s, time_point now) noexcept;
+    void wake_idle(slot& s, time_point now) noexcept;
+    void wake_leased(slot& s, time_point now) noexcept;
+    void probe_failed(slot& s, time_point now) noexcept;
+    // Starts the probes that had to wait for a place.
+    void probe_postponed(time_point now) noexcept;
+    void note(core_event::kind what, const slot* s, duration took = duration::zero()) noexcept;
+
+    // ending.cpp: out of service, and down the stop ladder
     void retire(slot& s, end_reason why, time_point now) noexcept;
     void break_lease(slot& s, end_reason why, time_point now) noexcept;
     void begin_ladder(slot& s, end_reason why, time_point now) noexcept;
@@ -227,10 +338,26 @@ private:
     [[nodiscard]] static bool on_ladder(const slot& s) noexcept;
     void leave(slot& s) noexcept;
     void vacate(slot& s) noexcept;
-    void wake(slot& s, time_point now) noexcept;
-    void wake_idle(slot& s, time_point now) noexcept;
-    // Starts the probes that had to wait for a place.
-    void probe_postponed(time_point now) noexcept;
+
+    // recycling.cpp: who is due for what, and when
+    [[nodiscard]] time_point probe_due(const slot& s) const noexcept;
+    [[nodiscard]] time_point idle_due(const slot& s) const noexcept;
+    [[nodiscard]] time_point lifetime_due(const slot& s) const noexcept;
+    [[nodiscard]] time_point overdue_at(const slot& s) const noexcept;
+    // When s has lived long enough to clear the failures before it; max if there is nothing to clear.
+    [[nodiscard]] time_point proof_due(const slot& s) const noexcept;
+    [[nodiscard]] time_point idle_wake(const slot& s) const noexcept;
+    [[nodiscard]] time_point leased_wake(const slot& s) const noexcept;
+    [[nodiscard]] std::size_t most_uses() const noexcept;
+    // Recycles s if its time has come. False if it is not in service any more.
+    bool recycle_if_due(slot& s, time_point now) noexcept;
+    // Has it replaced, by a session that is started before where there is room.
+    void recycle(slot& s, end_reason why, time_point now) noexcept;
+    // It is retired as soon as nobody holds it.
+    void doom(slot& s, end_reason why) noexcept;
+    // A session has become ready, or none will: those that waited for it go.
+    void dismiss_due(std::size_t most, time_point now) noexcept;
+    void no_longer_due(slot& s) noexcept;
 
     // demand.cpp: how many starts, and when
     void balance(time_point now) noexcept;
@@ -238,6 +365,25 @@ private:
     [[nodiscard]] std::size_t starts_wanted() const noexcept;
     [[nodiscard]] std::size_t starts_planned() const noexcept;
     [[nodiscard]] std::size_t starts_allowed(time_point now) const noexcept;
+    // Sessions that are about to be free.
+    [[nodiscard]] std::size_t soon() const noexcept;
+    [[nodiscard]] std::size_t starts_for_waiters() const noexcept;
+    // How many may be under way at the same time.
+    [[nodiscard]] std::size_t starts_at_once() const noexcept;
+    // Places of the pool that are taken, or promised to a start.
+    [[nodiscard]] std::size_t taken() const noexcept
+    {
+        return size() + permits_pending_ + permit_requests_;
+    }
+    [[nodiscard]] std::size_t places_per_session() const noexcept
+    {
+        return options_.sharing == sharing_policy::multiplexed ? options_.max_leases_per_session
+                                                               : 1;
+    }
+    // Sessions of other keys that have to end for those who wait.
+    void make_room(time_point now) noexcept;
+    void validate_for_waiters(time_point now) noexcept;
+    void follow_load(time_point now) noexcept;
     void note_failure(start_verdict why, time_point now) noexcept;
     // s has shown that starts work. True if that has cleared the failures.
     bool note_success(slot& s) noexcept;
@@ -256,27 +402,44 @@ private:
     // `batch` waiters are claimed, so that the lock is not held for long.
     void settle(time_point now, std::size_t batch = claims_per_hold) noexcept;
 
-    const pool_options options_;
-    std::size_t min_size_, max_size_, max_starting_, max_waiters_;
+    pool_options options_;
     bool started_ = false;
     bool era_known_ = false;
 
     std::array<std::size_t, slot_states> counts_{};
-    // Leased and on the stop ladder.
-    std::size_t broken_leases_ = 0;
+    std::size_t leases_ = 0;
+    // Leased, and broken or detached.
+    std::size_t lost_leases_ = 0;
+    // Detached, leased or stopping.
+    std::size_t outside_ = 0;
+    // Of partly lent sessions.
+    std::size_t open_places_ = 0;
+    std::uint64_t last_session_ = 0;
     slot_list empty_;
     // Most recently used first.
     slot_list idle_;
     // All others.
     slot_list busy_;
+    // Idle and free for every key.
+    group_list unbound_;
+    ordered_by<slot, &slot::in_open, boost::intrusive::compare<less_loaded>> open_;
     list_of<slot, &slot::in_todo> todo_;
-    ordered_by<slot, &slot::in_wakes, earlier_wake> wakes_;
+    ordered_by<slot, &slot::in_wakes, boost::intrusive::compare<earlier_wake>> wakes_;
+
+    key_record no_key_{std::string()};
+    ordered_by<key_record, &key_record::in_table, boost::intrusive::key_of_value<by_name>> keys_;
+    key_list unused_keys_;
+    // queue = fair: keys with eligible waiters, in order of their turns.
+    key_list round_;
 
     waiter_list queue_, ready_waiters_, close_waiters_;
     // Claimed, to be posted.
     waiter_list ready_;
-    ordered_by<waiter, &waiter::in_deadlines, earlier_deadline> deadlines_;
+    ordered_by<waiter, &waiter::in_deadlines, boost::intrusive::compare<earlier_deadline>>
+        deadlines_;
     std::size_t waiting_ = 0;
+    // Of those, how many may be served now.
+    std::size_t eligible_ = 0;
     std::uint64_t last_ticket_ = 0;
     // Waiters up to this ticket fail with this code.
     std::uint64_t drain_ticket_ = 0;
@@ -289,6 +452,11 @@ private:
     // After a denial: when to ask again.
     time_point ask_again_at_ = time_point::min();
 
+    // Starts that replace what is recycled; how many sessions wait for theirs.
+    std::size_t owed_ = 0, due_ = 0;
+    // No session is retired for its age before.
+    time_point next_retirement_ = time_point::min();
+
     // Starts in a row that failed by the server's fault, and those for which this host was short of
     // something; the latter say nothing about the server.
     std::size_t failures_ = 0, shortages_ = 0;
@@ -300,6 +468,17 @@ private:
 
     // Idle sessions are due for a probe and wait for a place among the probes.
     bool probe_postponed_ = false;
+    // Probing sessions that did not answer in time and are given more of it.
+    std::size_t doubted_ = 0;
+    // Probes of the present window that were answered and that were not.
+    std::size_t probes_good_ = 0, probes_bad_ = 0;
+    time_point probe_window_ends_ = time_point::min();
+    // While more fail than are answered, no session is replaced for it before.
+    time_point next_probe_loss_ = time_point::min();
+
+    load_estimator load_;
+    // What scaling = adaptive wants kept warm.
+    std::size_t warm_ = 0;
 
     bool closing_ = false, closed_ = false, abandoned_ = false, forced_ = false;
     time_point close_begun_{}, force_at_ = time_point::max(), close_deadline_ = time_point::max();
@@ -309,6 +488,7 @@ private:
     time_point next_wake_ = time_point::max();
     std::uint64_t random_state_;
     core_counters counters_;
+    event_log events_;
 };
 
 } // namespace mcp_pool::pooling

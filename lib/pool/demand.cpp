@@ -15,16 +15,31 @@ constexpr duration least_backoff = std::chrono::milliseconds(1);
 
 } // namespace
 
+std::size_t pool_core::floor() const noexcept
+{
+    return std::min(
+        std::max({started_ ? options_.min_size : 0, ready_floor_, warm_}), options_.max_size);
+}
+
+std::size_t pool_core::soon() const noexcept
+{
+    return count(slot_state::resetting) + count(slot_state::probing) - doubted_;
+}
+
+std::size_t pool_core::starts_for_waiters() const noexcept
+{
+    const std::size_t each = places_per_session();
+    const std::size_t served_soon = soon() * each;
+    return eligible_ > served_soon ? (eligible_ - served_soon + each - 1) / each : 0;
+}
+
 std::size_t pool_core::starts_wanted() const noexcept
 {
     if (closing_ || abandoned_)
         return 0;
-    // Sessions that are being reset or probed are about to serve a waiter each.
-    const std::size_t soon = count(slot_state::resetting) + count(slot_state::probing);
-    const std::size_t for_waiters = waiting_ > soon ? waiting_ - soon : 0;
-    const std::size_t floor = std::min(std::max(started_ ? min_size_ : 0, ready_floor_), max_size_);
-    const std::size_t for_floor = floor > alive() ? floor - alive() : 0;
-    return std::max(for_waiters, for_floor);
+    const std::size_t least = floor();
+    const std::size_t for_floor = least > alive() ? least - alive() : 0;
+    return std::max({starts_for_waiters(), for_floor, owed_});
 }
 
 std::size_t pool_core::starts_planned() const noexcept
@@ -32,21 +47,26 @@ std::size_t pool_core::starts_planned() const noexcept
     return count(slot_state::starting) + permits_pending_ + permit_requests_;
 }
 
+std::size_t pool_core::starts_at_once() const noexcept
+{
+    // The first start finds out the era (and fills the server's own caches); while starts fail, one
+    // try at a time is enough to notice that they work again.
+    return !era_known_ || failing() ? 1 : options_.max_starting;
+}
+
 std::size_t pool_core::starts_allowed(time_point now) const noexcept
 {
     if (failing() && now < retry_at_)
         return 0;
-    // The first start finds out the era (and fills the server's own caches); while starts fail, one
-    // try at a time is enough to notice that they work again.
-    const std::size_t at_once = !era_known_ || failing() ? 1 : max_starting_;
-    const std::size_t taken = size() + permits_pending_ + permit_requests_;
-    if (starts_planned() >= at_once || taken >= max_size_ || empty_.empty())
+    const std::size_t at_once = starts_at_once();
+    if (starts_planned() >= at_once || taken() >= options_.max_size || empty_.empty())
         return 0;
-    return std::min(at_once - starts_planned(), max_size_ - taken);
+    return std::min(at_once - starts_planned(), options_.max_size - taken());
 }
 
 void pool_core::balance(time_point now) noexcept
 {
+    validate_for_waiters(now);
     const std::size_t wanted = starts_wanted();
 
     // Starts that demand no longer needs are dropped as long as they have not begun. Permits that
@@ -63,8 +83,56 @@ void pool_core::balance(time_point now) noexcept
         --starting;
     }
 
-    if (wanted > starts_planned() && now >= ask_again_at_)
-        permit_requests_ += std::min(wanted - starts_planned(), starts_allowed(now));
+    if (wanted > starts_planned()) {
+        make_room(now);
+        if (now >= ask_again_at_)
+            permit_requests_ += std::min(wanted - starts_planned(), starts_allowed(now));
+    }
+    // Nothing is coming that could replace them, and there is no room for it.
+    if (due_ != 0 && starts_planned() == 0 && taken() >= options_.max_size)
+        dismiss_due(due_, now);
+}
+
+void pool_core::make_room(time_point now) noexcept
+{
+    if (idle_.empty() || eligible_ == 0 || closing_ || (failing() && now < retry_at_))
+        return;
+    // What is idle while somebody waits belongs to another key.
+    const std::size_t coming = starts_planned() + count(slot_state::stopping)
+        + (options_.max_size > taken() ? options_.max_size - taken() : 0);
+    const std::size_t most = std::min(starts_for_waiters(), starts_at_once());
+    for (std::size_t n = coming; n < most && !idle_.empty(); ++n)
+        retire(idle_.back(), end_reason::rekeyed, now);
+}
+
+// Sessions that have been silent for longer than validate_after are asked first, as many as there are
+// waiters for them.
+void pool_core::validate_for_waiters(time_point now) noexcept
+{
+    if (options_.validate_after == duration::zero() || closing_)
+        return;
+    for (waiter* first = head(); first && eligible_ > soon() * places_per_session();) {
+        const auto fitting = std::find_if(
+            idle_.begin(), idle_.end(), [first](const slot& s) { return fits(s, *first->key); });
+        if (fitting == idle_.end())
+            return;
+        begin_probe(*fitting, now);
+    }
+}
+
+void pool_core::follow_load(time_point now) noexcept
+{
+    if (options_.scaling != scaling_policy::adaptive || closing_)
+        return;
+    if (load_.next_step() <= now)
+        load_.advance(leases_, now);
+    const std::size_t target = std::min(load_.target(), options_.max_size);
+    if (target == std::exchange(warm_, target) || !events_.on())
+        return;
+    core_event e;
+    e.what = core_event::kind::scaled;
+    e.count = floor();
+    events_.add(e);
 }
 
 void pool_core::permit_granted(time_point now) noexcept
@@ -100,29 +168,48 @@ void pool_core::set_era_known(bool known, time_point now) noexcept
     settle(now);
 }
 
-void pool_core::resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
-    std::size_t max_waiters, time_point now) noexcept
+void pool_core::change(const pool_options& options, time_point now) noexcept
 {
-    min_size_ = min_size;
-    max_size_ = max_size;
-    max_starting_ = max_starting;
-    max_waiters_ = max_waiters;
+    pool_options next = options;
+    next.reset = options_.reset;
+    next.sharing = options_.sharing;
+    next.max_leases_per_session = options_.max_leases_per_session;
+    next.queue = options_.queue;
+    options_ = next;
+    if (next.scaling == scaling_policy::fixed)
+        warm_ = 0;
+    owed_ = std::min(owed_, next.max_size);
+
     // What is not of use yet goes first. Leases end by themselves.
     for (auto it = busy_.begin(); it != busy_.end();) {
         slot& s = *it++;
-        if (s.state == slot_state::starting && alive() + count(slot_state::starting) > max_size_)
-            retire(s, end_reason::retired, now);
+        if (s.state == slot_state::starting
+            && alive() + count(slot_state::starting) > next.max_size)
+            retire(s, end_reason::surplus, now);
     }
-    while (alive() > max_size_ && !idle_.empty())
-        retire(idle_.back(), end_reason::retired, now);
+    while (alive() > next.max_size && !idle_.empty())
+        retire(idle_.back(), end_reason::surplus, now);
     for (auto it = ready_waiters_.begin(); it != ready_waiters_.end();) {
         waiter& w = *it++;
-        if (w.count > max_size_)
+        if (w.count > next.max_size)
             claim(w, errc::invalid_config);
     }
-    // A lowered min_size may make idle ones superfluous.
-    for (slot& s : idle_)
-        wake_at(s, now);
+    for (auto it = keys_.begin(); it != keys_.end();) {
+        key_record& key = *it++;
+        hold(key);
+        update_turn(key);
+        serve_from_idle(key, now);
+        drop(key);
+    }
+    update_turn(no_key_);
+    serve_from_idle(no_key_, now);
+    // Every time that was computed from an option is looked at anew.
+    for (slot_list* const list : {&idle_, &busy_}) {
+        for (slot& s : *list) {
+            if (!s.ended)
+                wake_at(s, now);
+        }
+    }
     settle(now);
 }
 
@@ -151,6 +238,10 @@ void pool_core::note_failure(start_verdict why, time_point now) noexcept
     retry_at_ = detail::saturating_add(now, backoff(why.exhausted ? shortages_ : failures_));
     tripped_ = why.permanent || why.exhausted
         || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold);
+    // What was to be replaced stays in service until a start succeeds; what is gone is started when
+    // somebody wants it.
+    if (tripped_)
+        owed_ = 0;
 }
 
 // Only the first sign of a session says something about starts, and only about those before its
@@ -187,40 +278,6 @@ error_code pool_core::refusal(time_point now) const noexcept
     if (!tripped_ || alive() != 0 || starts_planned() != 0 || now >= retry_at_)
         return {};
     return shortages_ != 0 ? errc::resource_exhausted : errc::circuit_open;
-}
-
-void pool_core::settle(time_point now, std::size_t batch) noexcept
-{
-    if (abandoned_)
-        return;
-    balance(now);
-    probe_postponed(now);
-
-    const error_code refused = refusal(now);
-    if (refused) {
-        circuit_open_ = true;
-        if (waiting_ != 0 && drain_ticket_ < queue_.back().ticket)
-            fail_all_waiting(refused);
-    }
-    bool all = answer_ready_waiters(refused, batch);
-    all = drain(batch) && all;
-    if (closing_)
-        finish_close(now);
-    all = answer_close_waiters(batch) && all;
-
-    next_wake_ = all ? time_point::max() : now;
-    if (!deadlines_.empty())
-        next_wake_ = std::min(next_wake_, deadlines_.begin()->deadline);
-    if (!wakes_.empty())
-        next_wake_ = std::min(next_wake_, wakes_.begin()->wake);
-    if (closing_ && !forced_ && !closed_)
-        next_wake_ = std::min(next_wake_, force_at_);
-    if (starts_wanted() > starts_planned()) {
-        if (failing() && now < retry_at_)
-            next_wake_ = std::min(next_wake_, retry_at_);
-        if (now < ask_again_at_)
-            next_wake_ = std::min(next_wake_, ask_again_at_);
-    }
 }
 
 } // namespace mcp_pool::pooling

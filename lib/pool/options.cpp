@@ -17,6 +17,7 @@ namespace mcp_pool {
 namespace {
 
 constexpr std::size_t most_sessions = 10'000;
+constexpr std::size_t most_leases = 1000;
 constexpr std::size_t most_count = 1'000'000'000;
 // 100 years: beyond it a duration is a mistake.
 constexpr double most_seconds = 3.2e9;
@@ -92,6 +93,11 @@ constexpr std::array count_ranges{
     count_range{"max_starting", &pool_options::max_starting, 1, most_sessions},
     count_range{"max_probing", &pool_options::max_probing, 1, most_sessions},
     count_range{"max_waiters", &pool_options::max_waiters, 0, most_count},
+    count_range{"max_uses", &pool_options::max_uses, 0, most_count},
+    count_range{"max_rss", &pool_options::max_rss, 0, unlimited},
+    count_range{"max_leases_per_session", &pool_options::max_leases_per_session, 1, most_leases},
+    count_range{"max_leases_per_key", &pool_options::max_leases_per_key, 0, most_count},
+    count_range{"max_waiters_per_key", &pool_options::max_waiters_per_key, 0, most_count},
     count_range{"breaker_threshold", &pool_options::breaker_threshold, 0, most_count},
     count_range{"max_message_bytes", &pool_options::max_message_bytes, 1024, unlimited},
     count_range{"max_buffered_bytes", &pool_options::max_buffered_bytes, 1024, unlimited},
@@ -117,6 +123,9 @@ constexpr std::array duration_ranges{
     duration_range{"write_timeout", &pool_options::write_timeout, instant, true},
     duration_range{"probe_interval", &pool_options::probe_interval, instant, true},
     duration_range{"probe_timeout", &pool_options::probe_timeout, instant, false},
+    duration_range{"validate_after", &pool_options::validate_after, instant, true},
+    duration_range{"max_lifetime", &pool_options::max_lifetime, instant, true},
+    duration_range{"overdue_after", &pool_options::overdue_after, instant, true},
     duration_range{"idle_timeout", &pool_options::idle_timeout, instant, true},
     duration_range{"backoff_initial", &pool_options::backoff_initial, instant, true},
     duration_range{"backoff_max", &pool_options::backoff_max, instant, true},
@@ -155,6 +164,18 @@ void check(const pool_options& o)
     if (o.min_size > o.max_size)
         refuse("min_size=" + std::to_string(o.min_size) + ": expected at most max_size, which is "
             + std::to_string(o.max_size));
+    if (o.sharing == sharing_policy::exclusive && o.max_leases_per_session != 1)
+        refuse("max_leases_per_session=" + std::to_string(o.max_leases_per_session)
+            + ": expected 1, or sharing=multiplexed beside it");
+    if (o.queue == queue_policy::fifo) {
+        const auto needs_fair = [](std::size_t value, const char* name) {
+            if (value != 0)
+                refuse(std::string(name) + "=" + std::to_string(value)
+                    + ": expected 0, or queue=fair beside it");
+        };
+        needs_fair(o.max_leases_per_key, "max_leases_per_key");
+        needs_fair(o.max_waiters_per_key, "max_waiters_per_key");
+    }
     if (o.max_requests_in_flight && *o.max_requests_in_flight == 0)
         refuse("max_requests_in_flight=0: expected an integer from 1 on");
 }
@@ -225,6 +246,7 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
     MCP_POOL_CHOOSE(reset);
     MCP_POOL_CHOOSE(sharing);
     MCP_POOL_CHOOSE(max_leases_per_session);
+    MCP_POOL_CHOOSE(force);
     MCP_POOL_CHOOSE(max_requests_in_flight);
     MCP_POOL_CHOOSE(single_writer);
     MCP_POOL_CHOOSE(queue);
@@ -243,14 +265,62 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
 
 namespace detail {
 
-void check_limits(const pool_limits& limits)
+pool_options changed(const pool_options& present, const pool_overrides& changes)
 {
-    pool_options o;
-    o.min_size = *limits.min_size;
-    o.max_size = *limits.max_size;
-    o.max_starting = *limits.max_starting;
-    o.max_waiters = *limits.max_waiters;
-    check(o);
+    pool_options next = present;
+    const auto set = [](auto& to, const auto& from) {
+        if (from)
+            to = *from;
+    };
+#define MCP_POOL_SET(name) set(next.name, changes.name)
+    MCP_POOL_SET(max_size);
+    MCP_POOL_SET(min_size);
+    MCP_POOL_SET(max_wait);
+    MCP_POOL_SET(max_starting);
+    MCP_POOL_SET(max_probing);
+    MCP_POOL_SET(max_waiters);
+    MCP_POOL_SET(start_timeout);
+    MCP_POOL_SET(probe_interval);
+    MCP_POOL_SET(probe_timeout);
+    MCP_POOL_SET(validate_after);
+    MCP_POOL_SET(idle_timeout);
+    MCP_POOL_SET(max_lifetime);
+    MCP_POOL_SET(max_uses);
+    MCP_POOL_SET(max_rss);
+    MCP_POOL_SET(backoff_initial);
+    MCP_POOL_SET(backoff_max);
+    MCP_POOL_SET(breaker_threshold);
+    MCP_POOL_SET(min_uptime);
+    MCP_POOL_SET(stop_grace);
+    MCP_POOL_SET(reset_timeout);
+    MCP_POOL_SET(max_leases_per_key);
+    MCP_POOL_SET(max_waiters_per_key);
+    MCP_POOL_SET(scaling);
+    MCP_POOL_SET(overdue_after);
+#undef MCP_POOL_SET
+    const auto fixed = [](const auto& asked, const auto& is, std::string name) {
+        if (asked && *asked != is)
+            refuse(name.append(" cannot be changed while the pool runs; make a new pool"));
+    };
+#define MCP_POOL_FIXED(name) fixed(changes.name, present.name, #name)
+    MCP_POOL_FIXED(era_timeout);
+    MCP_POOL_FIXED(era_ttl);
+    MCP_POOL_FIXED(call_timeout);
+    MCP_POOL_FIXED(write_timeout);
+    MCP_POOL_FIXED(reset);
+    MCP_POOL_FIXED(sharing);
+    MCP_POOL_FIXED(max_leases_per_session);
+    MCP_POOL_FIXED(max_requests_in_flight);
+    MCP_POOL_FIXED(force);
+    MCP_POOL_FIXED(single_writer);
+    MCP_POOL_FIXED(queue);
+    MCP_POOL_FIXED(max_message_bytes);
+    MCP_POOL_FIXED(max_buffered_bytes);
+    MCP_POOL_FIXED(stderr_tail_bytes);
+    MCP_POOL_FIXED(stderr);
+#undef MCP_POOL_FIXED
+    check(next);
+    return next;
 }
 
 void check_server(const server_config& config, const pool_options& o)
@@ -280,17 +350,6 @@ void check_server(const server_config& config, const pool_options& o)
         if (asked)
             refuse(of + option + " is not available in this version");
     };
-    later(o.validate_after != duration::zero(), "validate_after");
-    later(o.max_lifetime != duration::zero(), "max_lifetime");
-    later(o.max_uses != 0, "max_uses");
-    later(o.max_rss != 0, "max_rss");
-    later(o.sharing != sharing_policy::exclusive || o.max_leases_per_session != 1,
-        "sharing=multiplexed");
-    later(o.single_writer, "single_writer");
-    later(o.queue != queue_policy::fifo || o.max_leases_per_key != 0 || o.max_waiters_per_key != 0,
-        "queue=fair");
-    later(o.scaling != scaling_policy::fixed, "scaling=adaptive");
-    later(o.overdue_after != duration::zero(), "overdue_after");
     later(o.stderr == stderr_policy::log || o.stderr == stderr_policy::file, "stderr=log or file");
 }
 

@@ -1,12 +1,13 @@
 // Checks of option values.
 #pragma once
 
-#include <mcp_pool/session_pool.hpp>
+#include <mcp_pool/server.hpp>
 
 namespace mcp_pool::detail {
 
-// Throws error(errc::invalid_config) if the limits are impossible; every member is set.
-void check_limits(const pool_limits& limits);
+// `present` with the changes, for a pool that runs. Throws error(errc::invalid_config) for a value that
+// cannot be, and for an option that is decided when the pool is made.
+pool_options changed(const pool_options& present, const pool_overrides& changes);
 
 // Throws error(errc::invalid_config) for a server that cannot be, and for options that this version
 // does not offer yet.

@@ -20,7 +20,7 @@ void pool_state::on_ready(session_state& state)
     if (slot.epoch == session.epoch && slot.state == slot_state::starting)
         start_times_.record(now - slot.started_at);
     core_.set_era_known(era_known, now);
-    core_.ready(slot, session.epoch, now);
+    core_.ready(slot, session.epoch, session.info->era == era::modern, now);
     settle(std::move(lock));
 }
 
@@ -75,11 +75,11 @@ void pool_state::on_broken(
     settle(std::move(lock));
 }
 
-void pool_state::on_reset_done(session_state& state, std::size_t)
+void pool_state::on_reset_done(session_state& state, std::size_t grant)
 {
     auto& session = static_cast<pooled_session&>(state);
     locked lock(mutex_);
-    core_.reset_done(session.where, session.epoch, steady_clock::now());
+    core_.reset_done(session.where, session.epoch, grant, true, steady_clock::now());
     settle(std::move(lock));
 }
 
@@ -111,7 +111,7 @@ pool_state::census pool_state::count(const locked&) const noexcept
     c.max_size = core_.max_size();
     c.waiting = core_.waiting();
     c.failures = core_.consecutive_failures();
-    c.max_waiters = *limits_.max_waiters;
+    c.max_waiters = core_.options().max_waiters;
     return c;
 }
 
@@ -184,7 +184,7 @@ pool_stats pool_state::stats() const
     locked lock(mutex_);
     const pooling::core_counters c = core_.counters();
     s.pool_size = core_.alive();
-    s.available = core_.count(slot_state::idle);
+    s.available = core_.available();
     s.in_use = core_.leases();
     s.starting = core_.count(slot_state::starting);
     s.probing = core_.count(slot_state::probing);
@@ -210,7 +210,8 @@ pool_stats pool_state::stats() const
     s.replaced.reset = ended(end_reason::reset);
     s.replaced.discarded = ended(end_reason::discarded);
     s.replaced.protocol = ended(end_reason::protocol);
-    s.replaced.retired = ended(end_reason::retired);
+    s.replaced.retired = ended(end_reason::idle) + ended(end_reason::lifetime)
+        + ended(end_reason::uses) + ended(end_reason::memory) + ended(end_reason::surplus);
     s.replaced.evicted = ended(end_reason::evicted);
     s.wait = wait_times_.snapshot(s.hits);
     s.hold = hold_times_.snapshot();

@@ -24,17 +24,20 @@ std::uint64_t seed()
 
 } // namespace
 
+pooled_slot::pooled_slot(std::size_t most_leases)
+{
+    if (most_leases == 1)
+        return;
+    several_ = std::make_unique<pooling::lease_place[]>(most_leases);
+    places = several_.get();
+    place_count = static_cast<std::uint16_t>(most_leases);
+}
+
 pool_state::pool_state(std::shared_ptr<server_state> server)
     : server_(std::move(server))
-    , slots_(server_->options.max_size)
     , core_(server_->options, seed())
 {
-    for (pooled_slot& slot : slots_)
-        core_.add_slot(slot);
-    limits_.min_size = server_->options.min_size;
-    limits_.max_size = server_->options.max_size;
-    limits_.max_starting = server_->options.max_starting;
-    limits_.max_waiters = server_->options.max_waiters;
+    add_slots(locked(mutex_), make_slots(server_->options.max_size));
     core_.set_era_known(server_->known_era(steady_clock::now()).has_value(), steady_clock::now());
 }
 
@@ -57,22 +60,21 @@ lease pool_state::try_acquire(
     pool_state& pool = *self;
     const time_point now = coarse_now();
     locked lock(pool.mutex_);
-    pooling::slot* const slot = pool.core_.try_acquire(now);
-    if (!slot)
+    pooling::lease_place* const lent = pool.core_.try_acquire(nullptr, now);
+    if (!lent)
         return {};
-    return pool.grant(
-        lock, static_cast<pooled_slot&>(*slot), duration::zero(), place, std::move(self));
+    return pool.grant(lock, *lent, duration::zero(), place, std::move(self));
 }
 
-lease pool_state::grant(const locked&, pooled_slot& slot, duration waited,
+lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited,
     const std::source_location& place, std::shared_ptr<pool_state> self) noexcept
 {
-    pooled_session& session = *slot.session;
-    grant_record& lent = session.grant(0);
+    pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
+    grant_record& lent = session.grant(of.index);
     // Only the holder of the mutex writes, and nobody looks before the lease exists.
     const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
     lent.generation.store(ended + 1, std::memory_order_release);
-    lent.uses = slot.uses;
+    lent.uses = of.number;
     lent.waited = waited;
     lent.place = place;
     if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
@@ -143,8 +145,9 @@ void pool_state::give_back(grant_record& grant) noexcept
     verdict.suspect = (said & verdict_probe) != 0;
     verdict.discard = (said & verdict_respawn) != 0;
     verdict.served = session.answered.load(std::memory_order_relaxed);
-    hold_times_.record_alone(now - session.where.leased_at);
-    core_.release(session.where, verdict, now);
+    pooling::lease_place& lent = session.where.places[grant.index];
+    hold_times_.record_alone(now - lent.leased_at);
+    core_.release(lent, verdict, now);
     settle(std::move(lock));
 }
 
@@ -174,8 +177,7 @@ void pool_state::settle(locked lock) noexcept
                 const duration waited = w->ticket == 0
                     ? duration::zero()
                     : std::max(steady_clock::now() - w->enqueued_at, duration::zero());
-                op->granted = grant(lock, static_cast<pooled_slot&>(*w->slot), waited,
-                    op->options.place, shared_from_this());
+                op->granted = grant(lock, *w->place, waited, op->options.place, shared_from_this());
             }
             batch[taken++] = op;
         }
@@ -238,36 +240,40 @@ void pool_state::start()
     settle(std::move(lock));
 }
 
-void pool_state::resize(const pool_limits& limits)
+std::list<pooled_slot> pool_state::make_slots(std::size_t count) const
+{
+    const pool_options& o = server_->options;
+    const std::size_t leases = o.sharing == sharing_policy::multiplexed ? o.max_leases_per_session
+                                                                        : 1;
+    std::list<pooled_slot> slots;
+    while (slots.size() != count)
+        slots.emplace_back(leases);
+    return slots;
+}
+
+void pool_state::add_slots(const locked&, std::list<pooled_slot>&& more) noexcept
+{
+    for (pooled_slot& slot : more)
+        core_.add_slot(slot);
+    slots_.splice(slots_.end(), more);
+}
+
+void pool_state::change(const pool_overrides& changes)
 {
     std::list<pooled_slot> more;
     locked lock(mutex_);
     for (;;) {
-        pool_limits next = limits_;
-        const auto set = [](std::optional<std::size_t>& to,
-                             const std::optional<std::size_t>& from) {
-            if (from)
-                to = from;
-        };
-        set(next.min_size, limits.min_size);
-        set(next.max_size, limits.max_size);
-        set(next.max_starting, limits.max_starting);
-        set(next.max_waiters, limits.max_waiters);
-        check_limits(next);
-        if (*next.max_size <= slots_.size() + more.size()) {
-            limits_ = next;
+        const pool_options next = changed(core_.options(), changes);
+        if (next.max_size <= slots_.size() + more.size()) {
+            add_slots(lock, std::move(more));
+            core_.change(next, steady_clock::now());
             break;
         }
-        const std::size_t missing = *next.max_size - slots_.size();
+        const std::size_t missing = next.max_size - slots_.size();
         lock.unlock();
-        more.resize(missing);
+        more = make_slots(missing);
         lock.lock();
     }
-    for (pooled_slot& slot : more)
-        core_.add_slot(slot);
-    slots_.splice(slots_.end(), more);
-    core_.resize(*limits_.min_size, *limits_.max_size, *limits_.max_starting, *limits_.max_waiters,
-        steady_clock::now());
     settle(std::move(lock));
 }
 

@@ -28,7 +28,14 @@ class pooled_session;
 // A slot of the core and the session in it.
 struct pooled_slot : pooling::slot
 {
+    // `most_leases`: how many may hold its session at the same time.
+    explicit pooled_slot(std::size_t most_leases);
+
     std::shared_ptr<pooled_session> session;
+
+private:
+    // The places of a multiplexed session.
+    std::unique_ptr<pooling::lease_place[]> several_;
 };
 
 // A session that knows its slot.
@@ -36,7 +43,7 @@ class pooled_session : public session_state
 {
 public:
     pooled_session(session_owner& lender, pooled_slot& place_in_pool, std::uint64_t slot_epoch)
-        : session_state(lender, 0, slot_epoch)
+        : session_state(lender, 0, slot_epoch, place_in_pool.place_count)
         , where(place_in_pool)
     {}
 
@@ -72,7 +79,9 @@ public:
     void cancel(acquire_op* op) noexcept;
 
     void start();
-    void resize(const pool_limits& limits);
+    // New values for options that can be changed while the pool runs. Throws invalid_config for
+    // others, and for values that cannot be; nothing has changed then.
+    void change(const pool_overrides& changes);
     void evict_all();
     // Begins to close; await it with waiter::purpose::closed.
     void close(duration deadline);
@@ -116,6 +125,8 @@ private:
         pooling::end_reason reason = pooling::end_reason::none;
         pooled_slot* slot = nullptr;
         std::uint64_t epoch = 0;
+        // For a reset.
+        std::size_t place = 0;
         std::shared_ptr<pooled_session> session;
     };
 
@@ -128,7 +139,7 @@ private:
 
     explicit pool_state(std::shared_ptr<server_state> server);
 
-    lease grant(const locked&, pooled_slot& slot, duration waited,
+    lease grant(const locked&, pooling::lease_place& lent, duration waited,
         const std::source_location& place, std::shared_ptr<pool_state> self) noexcept;
     // Posts what the core has decided, pokes the strand where there is work for it. Unlocks.
     void settle(locked lock) noexcept;
@@ -140,6 +151,8 @@ private:
     [[nodiscard]] static std::string describe(const census& c);
     [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(const acquire_op& op) const;
     void could_not_start(const job& failed, const char* why) noexcept;
+    [[nodiscard]] std::list<pooled_slot> make_slots(std::size_t count) const;
+    void add_slots(const locked&, std::list<pooled_slot>&& more) noexcept;
     bool take_job(const locked&, job& next);
     void perform(pool_io& io, job& next) noexcept;
     void start_session(pool_io& io, job& next);
@@ -156,8 +169,6 @@ private:
     bool poked_ = false;
     // When the timer fires.
     time_point armed_ = time_point::max();
-    // The limits that resize() changes.
-    pool_limits limits_;
     // The most recent failed start.
     std::shared_ptr<const mcp_pool::diagnostics> last_failure_;
 

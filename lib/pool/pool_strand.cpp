@@ -27,8 +27,20 @@ const char* text(end_reason reason) noexcept
         return "the lease asked for a new session";
     case end_reason::protocol:
         return "the server broke the protocol";
-    case end_reason::retired:
-        return "the session was retired";
+    case end_reason::surplus:
+        return "max_size was lowered";
+    case end_reason::idle:
+        return "the session was idle for longer than idle_timeout";
+    case end_reason::lifetime:
+        return "the session reached its max_lifetime";
+    case end_reason::uses:
+        return "the session reached its max_uses";
+    case end_reason::memory:
+        return "the session reached its max_rss";
+    case end_reason::rekeyed:
+        return "the session had to end for another isolation key";
+    case end_reason::detached:
+        return "the lease that had taken the session along has ended";
     case end_reason::evicted:
         return "the session was evicted";
     case end_reason::start_failed:
@@ -148,6 +160,7 @@ bool pool_state::take_job(const locked&, job& next)
     next.epoch = slot->epoch;
     next.step = step_of(slot->step);
     next.reason = slot->reason;
+    next.place = slot->reset_place;
     // A start and a forget leave the slot without its former session.
     if (next.action == slot_action::start || next.action == slot_action::forget)
         next.session = std::move(next.slot->session);
@@ -183,11 +196,12 @@ void pool_state::perform(pool_io& io, job& next) noexcept
                 link.probe();
                 break;
             case slot_action::reset:
-                link.reset(0);
+                link.reset(next.place);
                 break;
             case slot_action::stop:
                 link.stop(next.step, text(next.reason));
                 break;
+            case slot_action::measure:
             case slot_action::start:
             case slot_action::forget:
             case slot_action::none:

@@ -231,7 +231,12 @@ asio::awaitable<close_report> session_pool::close(duration deadline)
 
 void session_pool::resize(pool_limits limits)
 {
-    state_->resize(limits);
+    pool_overrides changes;
+    changes.min_size = limits.min_size;
+    changes.max_size = limits.max_size;
+    changes.max_starting = limits.max_starting;
+    changes.max_waiters = limits.max_waiters;
+    state_->change(changes);
 }
 
 void session_pool::evict_all()

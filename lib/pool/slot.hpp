@@ -7,6 +7,7 @@
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mcp_pool::pooling {
@@ -18,9 +19,9 @@ enum class slot_state : std::uint8_t {
     starting,
     // Initialised and free.
     idle,
-    // Lent to a lease. Its process may have ended meanwhile, see slot::broken.
+    // Lent to at least one lease. Its process may have ended meanwhile, see slot::broken.
     leased,
-    // A lease has ended with something left to undo.
+    // Its last lease has ended with something left to undo.
     resetting,
     // Free, and being asked for a sign of life.
     probing,
@@ -37,7 +38,10 @@ enum class slot_action : std::uint8_t {
     // The start has run out of time: have it report how far it came.
     expire_start,
     probe,
+    // Undo what the lease on slot::reset_place has left behind.
     reset,
+    // Find out the resident memory of the process tree.
+    measure,
     // Stop ladder, as far as slot::step.
     stop,
     // Drop the session: it has ended, or has outlived SIGKILL. Never while a lease holds it.
@@ -51,18 +55,63 @@ enum class stop_rung : std::uint8_t {
     kill,
 };
 
-// Why a session ended. Order and names are those of replaced_counts.
+// Why a session ended.
 enum class end_reason : std::uint8_t {
     none,
+    // The process exited or closed its output.
     died,
+    // No sign of life.
     probe,
+    // What a lease left behind could not be undone in time, or reset = respawn.
     reset,
+    // The lease asked for a new one.
     discarded,
+    // It broke the protocol.
     protocol,
-    retired,
+    // Above a lowered max_size.
+    surplus,
+    // Recycled: not used for idle_timeout; max_lifetime, max_uses, max_rss.
+    idle,
+    lifetime,
+    uses,
+    memory,
+    // Needed for another isolation key.
+    rekeyed,
     evicted,
+    // The lease took it along.
+    detached,
     start_failed,
     closed,
+};
+inline constexpr std::size_t end_reasons = 16;
+
+// What one lease holds of a session: a multiplexed session has several of these, any other one.
+struct lease_place
+{
+    enum class stage : std::uint8_t {
+        free,
+        // Lent.
+        out,
+        // The lease has ended, what it left is being undone.
+        resetting,
+    };
+
+    slot* of = nullptr;
+    std::uint16_t index = 0;
+    stage state = stage::free;
+    // The reset has been handed to the driver.
+    bool reset_asked = false;
+    // Has been reported as overdue.
+    bool overdue = false;
+    time_point leased_at{};
+    // Of the lease; never null while it is out.
+    key_record* key = nullptr;
+    // Which lease of the session it is, counted from 1.
+    std::uint64_t number = 0;
+
+    lease_place() = default;
+    lease_place(const lease_place&) = delete;
+    lease_place& operator=(const lease_place&) = delete;
 };
 
 struct slot
@@ -70,7 +119,12 @@ struct slot
     slot_state state = slot_state::empty;
     slot_action todo = slot_action::none;
     stop_rung step = stop_rung::close_input;
+    // Why it is on the stop ladder.
     end_reason reason = end_reason::none;
+    // Why it is retired as soon as nobody holds it; lent to nobody until then.
+    end_reason doomed = end_reason::none;
+    // Why it is to be recycled once the session that replaces it is ready; lent until then.
+    end_reason due = end_reason::none;
 
     // Leased, and its session is no good any more: it will not be lent again.
     bool broken = false;
@@ -82,15 +136,26 @@ struct slot
     bool proven = false;
     // Must show a sign of life before it is lent again.
     bool suspect = false;
+    // Keeps nothing between requests: fit for every isolation key.
+    bool stateless = false;
+    // Belongs to its lease: the pool counts it no more.
+    bool detached = false;
+    // A failed probe was not believed, see pool_core::suspicious().
+    bool doubted = false;
 
     // Which of the slot's successive sessions this is. Events about another one are late.
     std::uint64_t epoch = 0;
+    // Number of the session in its pool, in order of their starts.
+    std::uint64_t number = 0;
     // Value of the pool's eviction count at birth.
     std::uint64_t birth = 0;
     // How many starts of the pool had failed when this one succeeded.
     std::uint64_t failures_before = 0;
-    // Leases served, the present one included.
+    // Leases served, present ones included.
     std::uint64_t uses = 0;
+
+    // Isolation key of the leases it has served; null while it has served none.
+    key_record* key = nullptr;
 
     // Deadline of the present state where it has one.
     time_point deadline = time_point::max();
@@ -98,15 +163,29 @@ struct slot
     time_point wake = time_point::max();
     time_point started_at{};
     time_point ready_at{};
-    time_point leased_at{};
     time_point last_used{};
     time_point probed_at{};
-    // Silence after which it is probed: probe_interval with jitter, drawn at birth.
-    duration probe_after = duration::max();
+    time_point measured_at{};
+    // Drawn at birth, from 0 to 1023: how far this session's probe interval and lifetime are from
+    // those of others.
+    std::uint16_t probe_jitter = 0, lifetime_jitter = 0;
+
+    // The places for leases: `own`, or more of the driver's.
+    lease_place own;
+    lease_place* places = &own;
+    std::uint16_t place_count = 1;
+    // Of the places: lent; being reset; free and to be had, while it is partly lent.
+    std::uint16_t leases = 0, resets = 0, offered = 0;
+    // The place that slot_action::reset is about.
+    std::uint16_t reset_place = 0;
 
     boost::intrusive::list_member_hook<detail::plain_link> in_state;
+    // Idle: among the idle ones with the same key, or without any.
+    boost::intrusive::list_member_hook<detail::plain_link> in_group;
     boost::intrusive::list_member_hook<detail::plain_link> in_todo;
     boost::intrusive::set_member_hook<detail::plain_link> in_wakes;
+    // Leased, with free places that can be lent.
+    boost::intrusive::set_member_hook<detail::plain_link> in_open;
 
     slot() = default;
     slot(const slot&) = delete;

@@ -1,4 +1,4 @@
-// Sessions of the pool: their states, their timers and the stop ladder.
+// Sessions of the pool: their states, events and timers.
 #include "pool/core.hpp"
 
 #include <algorithm>
@@ -7,14 +7,10 @@ namespace mcp_pool::pooling {
 
 namespace {
 
-// Even without stop_grace each rung reaches the process.
-constexpr duration least_grace = std::chrono::milliseconds(1);
-// How long the process of a killed group may take to be reaped before it counts as a survivor.
-constexpr duration kill_patience = std::chrono::seconds(1);
-// The same at the end of close(), which promises to complete 100 ms after its deadline.
-constexpr duration close_patience = std::chrono::milliseconds(90);
 // How long an expired start may take to say how far it came.
 constexpr duration expiry_patience = std::chrono::seconds(1);
+// How long a session that is given more time to answer has at least.
+constexpr duration least_patience = std::chrono::milliseconds(1);
 
 // a + b, where b may be duration::max() for never.
 time_point after(time_point a, duration b) noexcept
@@ -29,12 +25,18 @@ void pool_core::enter(slot& s, slot_state next) noexcept
     const auto list = [this](slot_state state) -> slot_list& {
         return state == slot_state::empty ? empty_ : state == slot_state::idle ? idle_ : busy_;
     };
+    if (s.state == slot_state::idle)
+        group_of(s).erase(group_list::s_iterator_to(s));
     slot_list& to = list(next);
     to.splice(to.begin(), list(s.state), slot_list::s_iterator_to(s));
     --counts_[static_cast<std::size_t>(s.state)];
-    if (s.state == slot_state::leased && s.broken) {
+    if (s.state == slot_state::leased && (s.broken || s.detached)) {
         s.broken = false;
-        --broken_leases_;
+        --lost_leases_;
+    }
+    if (s.doubted) {
+        s.doubted = false;
+        --doubted_;
     }
     s.state = next;
     ++counts_[static_cast<std::size_t>(next)];
@@ -75,10 +77,13 @@ void pool_core::begin_start(slot& s, time_point now) noexcept
 {
     enter(s, slot_state::starting);
     ++s.epoch;
+    s.number = ++last_session_;
     s.uses = 0;
-    s.reason = end_reason::none;
+    s.reason = s.doomed = s.due = end_reason::none;
     s.step = stop_rung::close_input;
-    s.ended = s.expired = s.proven = s.suspect = false;
+    s.ended = s.expired = s.proven = s.suspect = s.stateless = false;
+    s.probe_jitter = static_cast<std::uint16_t>(random() % 1024);
+    s.lifetime_jitter = static_cast<std::uint16_t>(random() % 1024);
     s.started_at = now;
     s.deadline = options_.start_timeout == duration::zero() ? time_point::max()
                                                             : after(now, options_.start_timeout);
@@ -86,24 +91,25 @@ void pool_core::begin_start(slot& s, time_point now) noexcept
     want(s, slot_action::start);
 }
 
-void pool_core::ready(slot& s, std::uint64_t epoch, time_point now) noexcept
+void pool_core::ready(slot& s, std::uint64_t epoch, bool stateless, time_point now) noexcept
 {
     if (late(s, epoch) || s.state != slot_state::starting)
         return;
     want(s, slot_action::none);
     ++counters_.created;
-    s.ready_at = s.last_used = s.probed_at = now;
+    s.ready_at = s.last_used = s.probed_at = s.measured_at = now;
     s.failures_before = counters_.start_failures;
-    // Within ±10 %, so that sessions born together are not probed together.
-    const auto interval = std::min(options_.probe_interval, duration::max() / 2);
-    s.probe_after = interval == duration::zero()
-        ? duration::max()
-        : interval - interval / 10 + interval / 5 / 1024 * static_cast<int>(random() % 1024);
+    s.stateless = stateless;
     // The host can start a process, and the server a session. Whether it is worth anything, the
     // session has to prove.
     shortages_ = 0;
-    circuit_open_ = tripped_ = false;
+    tripped_ = false;
+    note(core_event::kind::started, &s, now - s.started_at);
+    if (std::exchange(circuit_open_, false))
+        note(core_event::kind::circuit_closed, nullptr);
+    owed_ -= owed_ != 0 ? 1 : 0;
     admit(s, now);
+    dismiss_due(1, now);
     wake_at(s, proof_due(s));
     settle(now);
 }
@@ -138,12 +144,38 @@ void pool_core::broken(
     settle(now);
 }
 
-void pool_core::reset_done(slot& s, std::uint64_t epoch, time_point now) noexcept
+void pool_core::begin_reset(lease_place& p, time_point now) noexcept
 {
-    // An answer before the question is a duplicate of an earlier answer.
-    if (late(s, epoch) || s.state != slot_state::resetting || s.todo == slot_action::reset)
+    slot& s = *p.of;
+    p.state = lease_place::stage::resetting;
+    p.reset_asked = false;
+    ++s.resets;
+    ++counters_.resets;
+    s.deadline = std::min(s.deadline, after(now, options_.reset_timeout));
+    wake_at(s, s.deadline);
+    want(s, slot_action::reset);
+}
+
+void pool_core::reset_done(
+    slot& s, std::uint64_t epoch, std::size_t place, bool undone, time_point now) noexcept
+{
+    if (late(s, epoch) || place >= s.place_count)
         return;
-    admit(s, now);
+    lease_place& p = s.places[place];
+    // An answer before the question is a duplicate of an earlier answer.
+    if (p.state != lease_place::stage::resetting || !p.reset_asked)
+        return;
+    p.state = lease_place::stage::free;
+    --s.resets;
+    if (!undone && s.doomed == end_reason::none)
+        doom(s, end_reason::reset);
+    if (s.state == slot_state::leased) {
+        if (s.resets == 0)
+            s.deadline = time_point::max();
+        lend_more(s, now);
+    } else if (s.resets == 0 || s.doomed != end_reason::none) {
+        admit(s, now);
+    }
     settle(now);
 }
 
@@ -151,25 +183,22 @@ void pool_core::probe_done(slot& s, std::uint64_t epoch, time_point now) noexcep
 {
     if (late(s, epoch) || s.state != slot_state::probing || s.todo == slot_action::probe)
         return;
+    if (events_.on()) {
+        core_event e;
+        e.what = core_event::kind::probed;
+        e.good = true;
+        e.session = s.number;
+        e.where = &s;
+        e.epoch = s.epoch;
+        e.took = std::max(now - s.probed_at, duration::zero());
+        events_.add(e);
+    }
+    ++probes_good_;
     s.probed_at = now;
     s.suspect = false;
     note_success(s);
+    look_at_memory(s, now);
     admit(s, now);
-    settle(now);
-}
-
-void pool_core::ended(
-    slot& s, std::uint64_t epoch, bool killed, std::size_t survivors, time_point now) noexcept
-{
-    if (late(s, epoch) || s.ended)
-        return;
-    if (!on_ladder(s))
-        broken(s, epoch, end_reason::died, false, now);
-    if (closing_) {
-        report_.killed += killed ? 1 : 0;
-        report_.survivors += survivors;
-    }
-    leave(s);
     settle(now);
 }
 
@@ -178,95 +207,55 @@ bool pool_core::late(const slot& s, std::uint64_t epoch) noexcept
     return s.epoch != epoch || s.state == slot_state::empty || s.todo == slot_action::start;
 }
 
-bool pool_core::on_ladder(const slot& s) noexcept
+void pool_core::begin_probe(slot& s, time_point now) noexcept
 {
-    return s.state == slot_state::stopping || (s.state == slot_state::leased && s.broken);
+    enter(s, slot_state::probing);
+    ++counters_.probes;
+    s.probed_at = now;
+    s.deadline = after(now, options_.probe_timeout);
+    wake_at(s, s.deadline);
+    want(s, slot_action::probe);
 }
 
-// Takes a session that nobody holds out of service.
-void pool_core::retire(slot& s, end_reason why, time_point now) noexcept
+// More than half of the probes of a window without an answer: then this host, or what all the servers
+// lean on, is the likelier cause, and replacing everything at once would make it worse.
+void pool_core::probe_failed(slot& s, time_point now) noexcept
 {
-    if (s.state == slot_state::starting && s.todo == slot_action::start)
-        return vacate(s); // Nothing has begun.
-    enter(s, slot_state::stopping);
-    begin_ladder(s, why, now);
-}
-
-// The same for a session whose lease is still out; the slot stays with the lease.
-void pool_core::break_lease(slot& s, end_reason why, time_point now) noexcept
-{
-    s.broken = true;
-    ++broken_leases_;
-    begin_ladder(s, why, now);
-}
-
-void pool_core::begin_ladder(slot& s, end_reason why, time_point now) noexcept
-{
-    s.reason = why;
-    ++counters_.ended[static_cast<std::size_t>(why)];
-    s.step = stop_rung::close_input;
-    want(s, slot_action::stop);
-    s.deadline = rung_deadline(s.step, now);
+    if (now >= probe_window_ends_) {
+        probes_good_ = probes_bad_ = 0;
+        probe_window_ends_ = after(
+            now, std::max(options_.probe_interval, 2 * options_.probe_timeout));
+    }
+    if (!s.doubted) {
+        ++probes_bad_;
+        note(core_event::kind::probed, &s, now - s.probed_at);
+    }
+    if (now >= next_probe_loss_ || probes_bad_ <= probes_good_) {
+        next_probe_loss_ = after(now, options_.probe_timeout);
+        return retire(s, end_reason::probe, now);
+    }
+    if (!std::exchange(s.doubted, true)) {
+        ++doubted_;
+        note(core_event::kind::suspected, &s);
+    }
+    s.deadline = std::max(next_probe_loss_, now + least_patience);
     wake_at(s, s.deadline);
 }
 
-// One rung up, because the deadline of the present one has passed.
-void pool_core::climb(slot& s, time_point now) noexcept
+void pool_core::stalled(duration late_by, time_point now) noexcept
 {
-    switch (s.step) {
-    case stop_rung::close_input:
-        s.step = stop_rung::terminate;
-        break;
-    case stop_rung::terminate:
-        s.step = stop_rung::kill;
-        break;
-    case stop_rung::kill:
-        // The kernel does not let go of it. The process thread goes on waiting for it; the pool
-        // does not.
-        if (closing_)
-            ++report_.survivors;
-        return leave(s);
+    note(core_event::kind::stalled, nullptr, late_by);
+    for (slot& s : busy_) {
+        if (s.deadline == time_point::max() || on_ladder(s))
+            continue;
+        if (s.state == slot_state::starting)
+            s.deadline = after(s.deadline, late_by);
+        else if (s.state == slot_state::probing)
+            s.deadline = after(now, options_.probe_timeout);
+        else if (s.resets != 0)
+            s.deadline = after(now, options_.reset_timeout);
     }
-    want(s, slot_action::stop);
-    s.deadline = rung_deadline(s.step, now);
-    wake_at(s, s.deadline);
-}
-
-time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexcept
-{
-    const time_point patient = after(now, std::max(options_.stop_grace, least_grace));
-    if (!closing_)
-        return rung == stop_rung::kill ? after(now, kill_patience) : patient;
-    switch (rung) {
-    case stop_rung::close_input:
-        return std::min(patient, now + (std::max(close_deadline_, now) - now) / 2);
-    case stop_rung::terminate:
-        return std::min(patient, close_deadline_);
-    case stop_rung::kill:
-        break;
-    }
-    return std::min(
-        after(now, kill_patience), after(std::max(close_deadline_, now), close_patience));
-}
-
-// Nothing is left of the process, or nothing can be done about it.
-void pool_core::leave(slot& s) noexcept
-{
-    if (s.state != slot_state::leased)
-        return vacate(s);
-    // The lease keeps the slot, and what it refers to, until it ends.
-    s.ended = true;
-    s.deadline = time_point::max();
-    unlink_wake(s);
-    want(s, slot_action::none);
-}
-
-void pool_core::vacate(slot& s) noexcept
-{
-    enter(s, slot_state::empty);
-    unlink_wake(s);
-    ++permit_returns_;
-    want(s, abandoned_ ? slot_action::none : slot_action::forget);
+    // Whatever is due now looks at its deadline again, after the input has been read.
 }
 
 void pool_core::wake(slot& s, time_point now) noexcept
@@ -276,6 +265,8 @@ void pool_core::wake(slot& s, time_point now) noexcept
         note_success(s);
     if (s.state == slot_state::idle)
         return wake_idle(s, now);
+    if (s.state == slot_state::leased && !on_ladder(s))
+        return wake_leased(s, now);
     if (s.deadline > now)
         return wake_at(s, std::min(s.deadline, proof_due(s)));
     switch (s.state) {
@@ -298,12 +289,11 @@ void pool_core::wake(slot& s, time_point now) noexcept
         retire(s, end_reason::reset, now);
         break;
     case slot_state::probing:
-        retire(s, end_reason::probe, now);
+        probe_failed(s, now);
         break;
     case slot_state::stopping:
     case slot_state::leased:
-        if (on_ladder(s))
-            climb(s, now);
+        climb(s, now);
         break;
     case slot_state::empty:
     case slot_state::idle:
@@ -311,57 +301,62 @@ void pool_core::wake(slot& s, time_point now) noexcept
     }
 }
 
-time_point pool_core::probe_due(const slot& s) const noexcept
-{
-    return after(std::max(s.last_used, s.probed_at), s.probe_after);
-}
-
-time_point pool_core::idle_wake(const slot& s) const noexcept
-{
-    const time_point when = std::min(probe_due(s), proof_due(s));
-    if (options_.idle_timeout == duration::zero())
-        return when;
-    return std::min(when, after(s.last_used, options_.idle_timeout));
-}
-
-time_point pool_core::proof_due(const slot& s) const noexcept
-{
-    const bool lives = s.state == slot_state::idle || s.state == slot_state::probing
-        || s.state == slot_state::resetting || (s.state == slot_state::leased && !s.broken);
-    if (failures_ == 0 || !lives || s.proven || s.failures_before != counters_.start_failures)
-        return time_point::max();
-    return after(s.ready_at, options_.min_uptime);
-}
-
 void pool_core::wake_idle(slot& s, time_point now) noexcept
 {
-    time_point next = proof_due(s);
-    if (options_.idle_timeout != duration::zero()) {
-        const time_point due = after(s.last_used, options_.idle_timeout);
+    if (!recycle_if_due(s, now))
+        return retire(s, s.doomed, now);
+    if (idle_due(s) <= now && alive() > floor())
+        return retire(s, end_reason::idle, now);
+    if (probe_due(s) <= now) {
+        if (count(slot_state::probing) < options_.max_probing)
+            return begin_probe(s, now);
+        probe_postponed_ = true;
+    }
+    time_point next = time_point::max();
+    for (const time_point due : {probe_due(s), proof_due(s), lifetime_due(s), idle_due(s)}) {
         if (due > now)
             next = std::min(next, due);
-        else if (alive() > std::max(min_size_, ready_floor_))
-            return retire(s, end_reason::retired, now);
-        else
-            next = std::min(next, after(now, options_.idle_timeout));
     }
-    const time_point probe = probe_due(s);
-    if (probe > now)
-        next = std::min(next, probe);
-    else if (count(slot_state::probing) < options_.max_probing)
-        return begin_probe(s, now);
-    else
-        probe_postponed_ = true;
+    // It may be superfluous later.
+    if (idle_due(s) <= now)
+        next = std::min(next, after(now, idle_due(s) - s.last_used));
     wake_at(s, next);
 }
 
-void pool_core::begin_probe(slot& s, time_point now) noexcept
+void pool_core::wake_leased(slot& s, time_point now) noexcept
 {
-    enter(s, slot_state::probing);
-    ++counters_.probes;
-    s.deadline = after(now, options_.probe_timeout);
-    wake_at(s, s.deadline);
-    want(s, slot_action::probe);
+    if (s.resets != 0 && s.deadline <= now) {
+        // The others keep it until they are done.
+        for (std::uint16_t i = 0; i != s.place_count; ++i) {
+            if (s.places[i].state == lease_place::stage::resetting)
+                s.places[i].state = lease_place::stage::free;
+        }
+        s.resets = 0;
+        s.deadline = time_point::max();
+        if (s.doomed == end_reason::none)
+            doom(s, end_reason::reset);
+    }
+    if (overdue_at(s) <= now) {
+        for (std::uint16_t i = 0; i != s.place_count; ++i) {
+            lease_place& p = s.places[i];
+            if (p.state != lease_place::stage::out || p.overdue
+                || after(p.leased_at, options_.overdue_after) > now)
+                continue;
+            p.overdue = true;
+            ++counters_.overdue;
+            if (events_.on()) {
+                core_event e;
+                e.what = core_event::kind::overdue;
+                e.place = i;
+                e.session = s.number;
+                e.where = &s;
+                e.epoch = s.epoch;
+                e.took = now - p.leased_at;
+                events_.add(e);
+            }
+        }
+    }
+    wake_at(s, leased_wake(s));
 }
 
 // The session that has been idle longest comes first.

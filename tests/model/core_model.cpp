@@ -74,7 +74,8 @@ void core_model::try_acquire()
 {
     begin();
     note("try_acquire");
-    slot* const s = core_.try_acquire(now_);
+    pooling::lease_place* const place = core_.try_acquire(nullptr, now_);
+    slot* const s = place ? place->of : nullptr;
     expect(
         (s != nullptr) == (before_.idle != 0 && !closing_ && !abandoned_), "a wrong try_acquire");
     if (s) {
@@ -131,7 +132,7 @@ void core_model::release(std::size_t i, return_verdict verdict, duration lag)
         r.used_up = r.used_up || verdict.discard
             || settings_.options.reset == reset_policy::respawn;
     }
-    core_.release(slots_[i], verdict, now_ - lag);
+    core_.release(slots_[i].own, verdict, now_ - lag);
     settle();
 }
 
@@ -141,7 +142,11 @@ void core_model::resize(std::size_t min_size, std::size_t max_size, std::size_t 
     note("resize ", min_size, ' ', max_size, ' ', max_starting);
     max_size_ = max_size;
     max_starting_ = max_starting;
-    core_.resize(min_size, max_size, max_starting, settings_.options.max_waiters, now_);
+    pool_options changed = core_.options();
+    changed.min_size = min_size;
+    changed.max_size = max_size;
+    changed.max_starting = max_starting;
+    core_.change(changed, now_);
     settle();
 }
 
@@ -190,7 +195,7 @@ void core_model::ready(std::size_t i)
     note("ready slot ", i);
     if (slots_[i].state == slot_state::starting && running(i))
         records_[i].ready = true;
-    core_.ready(slots_[i], records_[i].epoch, now_);
+    core_.ready(slots_[i], records_[i].epoch, false, now_);
     settle();
 }
 
@@ -239,7 +244,7 @@ void core_model::reset_done(std::size_t i)
     record& r = records_[i];
     if (r.reset_asked)
         r.needs_reset = r.reset_asked = false;
-    core_.reset_done(slots_[i], r.epoch, now_);
+    core_.reset_done(slots_[i], r.epoch, 0, true, now_);
     settle();
 }
 
@@ -276,7 +281,7 @@ void core_model::late(std::size_t i, std::uint64_t epoch, unsigned kind)
     const sizes unchanged = measure();
     switch (kind % 6) {
     case 0:
-        core_.ready(s, epoch, now_);
+        core_.ready(s, epoch, false, now_);
         break;
     case 1:
         core_.start_failed(s, epoch, {}, now_);
@@ -285,7 +290,7 @@ void core_model::late(std::size_t i, std::uint64_t epoch, unsigned kind)
         core_.broken(s, epoch, pooling::end_reason::died, false, now_);
         break;
     case 3:
-        core_.reset_done(s, epoch, now_);
+        core_.reset_done(s, epoch, 0, true, now_);
         break;
     case 4:
         core_.probe_done(s, epoch, now_);

@@ -13,7 +13,7 @@ namespace {
 const char* name(slot_action action)
 {
     static constexpr const char* names[] = {
-        "none", "start", "expire_start", "probe", "reset", "stop", "forget"};
+        "none", "start", "expire_start", "probe", "reset", "measure", "stop", "forget"};
     return names[static_cast<std::size_t>(action)];
 }
 
@@ -201,6 +201,9 @@ void core_model::perform(slot& s, slot_action action)
         expect(s.state == slot_state::probing, "a probe out of season");
         r.probe_asked = true;
         return;
+    case slot_action::measure:
+        expect(settings_.options.max_rss != 0, "memory is measured for nobody");
+        return;
     case slot_action::expire_start:
         expect(s.state == slot_state::starting && r.begun && !r.ready, "an expiry out of season");
         return;
@@ -251,7 +254,8 @@ void core_model::observe(std::size_t i)
         return;
     const pool_options& o = settings_.options;
     const duration longest = s.state == slot_state::resetting ? o.reset_timeout
-        : s.state == slot_state::probing                      ? o.probe_timeout
+        // One that is doubted has its time only after all the others.
+        : s.state == slot_state::probing  ? o.probe_timeout * static_cast<int>(1 + slots_.size())
         : s.state == slot_state::stopping ? 2 * std::max<duration>(o.stop_grace, 1ms) + 1s
         : o.start_timeout == 0s           ? duration::max()
                                           : o.start_timeout + 1s;

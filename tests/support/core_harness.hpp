@@ -171,7 +171,7 @@ public:
     }
     void give_back(slot& s, return_verdict how = clean(true), place from = place::current())
     {
-        core.release(s, how, now);
+        core.release(s.own, how, now);
         pump(from);
     }
 
@@ -179,7 +179,7 @@ public:
 
     void ready(slot& s, place from = place::current())
     {
-        core.ready(s, s.epoch, now);
+        core.ready(s, s.epoch, stateless, now);
         pump(from);
     }
     // The start fails, and its process ends.
@@ -210,7 +210,17 @@ public:
     }
     void reset_done(slot& s, place from = place::current())
     {
-        core.reset_done(s, s.epoch, now);
+        core.reset_done(s, s.epoch, 0, true, now);
+        pump(from);
+    }
+    void resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
+        place from = place::current())
+    {
+        pool_options changed = core.options();
+        changed.min_size = min_size;
+        changed.max_size = max_size;
+        changed.max_starting = max_starting;
+        core.change(changed, now);
         pump(from);
     }
     void probe_done(slot& s, place from = place::current())
@@ -277,6 +287,8 @@ public:
 
     const pool_options options;
     time_point now{1h};
+    // Of the sessions that become ready.
+    bool stateless = false;
     bool grant_permits = true;
     // False: the driver is slow, its work stays with the core.
     bool take_jobs = true;

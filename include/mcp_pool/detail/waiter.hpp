@@ -14,7 +14,9 @@
 
 namespace mcp_pool::pooling {
 struct slot;
-}
+struct lease_place;
+struct key_record;
+} // namespace mcp_pool::pooling
 
 namespace mcp_pool::detail {
 
@@ -44,6 +46,8 @@ struct waiter
 
     // In the queue of its purpose or, once claimed, in the list of those to be posted.
     boost::intrusive::list_member_hook<plain_link> in_queue;
+    // Among those with the same isolation key, in order of arrival.
+    boost::intrusive::list_member_hook<plain_link> in_key;
     // Among the deadlines.
     boost::intrusive::set_member_hook<plain_link> in_deadlines;
 
@@ -53,12 +57,17 @@ struct waiter
     std::uint64_t ticket = 0;
     // Sessions that purpose::ready asks for.
     std::size_t count = 0;
+    // Whose sessions it may take without a respawn; null: no isolation key.
+    pooling::key_record* key = nullptr;
+    // How often a waiter with another key was served before it, at its turn.
+    std::uint8_t overtaken = 0;
     purpose wants = purpose::lease;
     stage where = stage::outside;
     bool has_deadline = false;
 
-    // The outcome: a session's slot (purpose::lease), success, or why not.
+    // The outcome: a session's slot and the place in it (purpose::lease), success, or why not.
     pooling::slot* slot = nullptr;
+    pooling::lease_place* place = nullptr;
     error_code failure;
 
     waiter() = default;

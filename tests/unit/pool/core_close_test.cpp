@@ -12,7 +12,7 @@ BOOST_AUTO_TEST_CASE(an_empty_pool_closes_at_once)
     BOOST_TEST(pool.close(10s).granted());
     BOOST_TEST(pool.acquire().failed(errc::pool_closed));
     BOOST_TEST(pool.await_ready(1).failed(errc::pool_closed));
-    BOOST_TEST(!pool.core.try_acquire(pool.now));
+    BOOST_TEST(!pool.core.try_acquire(nullptr, pool.now));
     BOOST_TEST(pool.close(10s).granted());
     BOOST_TEST((pool.core.next_wake() == time_point::max()));
 }
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(waiters_fail_in_batches_of_64)
     BOOST_TEST(pool.core.waiting() == 150u - 64u);
 
     // What comes back meanwhile is not handed to those who are about to be refused.
-    pool.core.release(s, clean(), pool.now);
+    pool.core.release(s.own, clean(), pool.now);
     BOOST_TEST((s.state == slot_state::stopping));
     pool.pump();
     BOOST_TEST((pool.core.next_wake() <= pool.now));

@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_CASE(no_barging)
     ticket& waits = pool.acquire();
 
     // Between the release and the delivery to the waiter, a newcomer asks.
-    pool.core.release(s, clean(), pool.now);
-    BOOST_TEST(!pool.core.try_acquire(pool.now));
+    pool.core.release(s.own, clean(), pool.now);
+    BOOST_TEST(!pool.core.try_acquire(nullptr, pool.now));
     ticket& newcomer = pool.acquire();
     BOOST_TEST(waits.granted());
     BOOST_TEST(newcomer.waiting());
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(a_claimed_waiter_cannot_be_cancelled)
     ticket& second = pool.acquire();
 
     // The release has chosen; the cancellation comes before the delivery.
-    pool.core.release(s, clean(), pool.now);
+    pool.core.release(s.own, clean(), pool.now);
     BOOST_TEST(!pool.core.cancel(first, pool.now));
     pool.cancel(second);
     BOOST_TEST(first.granted());
@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(an_outcome_that_could_not_be_posted_is_kept)
     core_harness pool([](pool_options& o) { o.max_size = 1; });
     slot& s = pool.lend();
     ticket& waits = pool.acquire();
-    pool.core.release(s, clean(), pool.now);
+    pool.core.release(s.own, clean(), pool.now);
 
     waiter* const undelivered = pool.core.next_ready();
     BOOST_TEST(undelivered == &waits);
@@ -348,9 +348,9 @@ BOOST_AUTO_TEST_CASE(late_and_duplicate_events_are_harmless)
     pool.give_back(other);
     const std::uint64_t epoch = s.epoch;
     const auto everything = [&](std::uint64_t of) {
-        pool.core.ready(s, of, pool.now);
+        pool.core.ready(s, of, false, pool.now);
         pool.core.start_failed(s, of, {}, pool.now);
-        pool.core.reset_done(s, of, pool.now);
+        pool.core.reset_done(s, of, 0, true, pool.now);
         pool.core.probe_done(s, of, pool.now);
         pool.pump();
     };

@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(demand_table)
                 lent.push_back(&pool.lend());
             for (std::size_t i = 0; i != r.resetting; ++i)
                 pool.give_back(*lent[i], dirty());
-            pool.core.resize(r.min_size, r.max_size, r.max_starting, 0, pool.now);
+            pool.resize(r.min_size, r.max_size, r.max_starting);
             for (std::size_t i = 0; i != r.waiting; ++i)
                 pool.acquire();
             pool.core.start(pool.now);
@@ -523,8 +523,7 @@ BOOST_AUTO_TEST_CASE(wait_ready_semantics)
 
     // Nobody waits for what a resize has made impossible.
     ticket& many = pool.await_ready(3, duration::max());
-    pool.core.resize(0, 2, 3, 0, pool.now);
-    pool.pump();
+    pool.resize(0, 2, 3);
     BOOST_TEST(many.failed(errc::invalid_config));
 }
 

@@ -1,0 +1,98 @@
+// What happened in a pool, as the core writes it down for observers.
+#pragma once
+
+#include "pool/slot.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace mcp_pool::pooling {
+
+struct core_event
+{
+    enum class kind : std::uint8_t {
+        // A session is being started.
+        starting,
+        // It is initialised; `took` is how long that was.
+        started,
+        // The start failed.
+        start_failed,
+        // A probe was answered (`good`) or not; `took` is the time since it was asked.
+        probed,
+        // A session that had been initialised goes on the stop ladder because of `why`.
+        retired,
+        // Nothing is left of it.
+        ended,
+        // A lease has been out for `took`.
+        overdue,
+        // The pool's timer came late by `took`.
+        stalled,
+        // A failed probe is put down to this host or to all the servers at once, not to this one.
+        suspected,
+        // Nothing is alive and no start is tried; a start is tried again.
+        circuit_opened,
+        circuit_closed,
+        // The number of sessions to keep warm is now `count`.
+        scaled,
+    };
+
+    kind what = kind::starting;
+    end_reason why = end_reason::none;
+    bool good = false;
+    // Of the place that a lease holds.
+    std::uint16_t place = 0;
+    // Position among all events of the pool, from 1.
+    std::uint64_t sequence = 0;
+    // Number of the session in its pool; 0 for an event of the whole pool.
+    std::uint64_t session = 0;
+    slot* where = nullptr;
+    std::uint64_t epoch = 0;
+    std::size_t count = 0;
+    duration took = duration::zero();
+
+    core_event() = default;
+};
+
+// Events in order. The core never makes it allocate: the driver reserves, and takes what is there.
+class event_log
+{
+public:
+    // From now on events are kept, `capacity` of them at most between two calls of swap().
+    // Allocates.
+    void reserve(std::size_t capacity)
+    {
+        events_.reserve(capacity);
+        on_ = true;
+    }
+    void stop() noexcept { on_ = false; }
+
+    [[nodiscard]] bool on() const noexcept { return on_; }
+    [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return events_.capacity(); }
+    // Events for which there was no room.
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+
+    std::uint64_t next_sequence() noexcept { return ++sequence_; }
+
+    void add(core_event e) noexcept
+    {
+        if (!on_)
+            return;
+        e.sequence = next_sequence();
+        if (events_.size() == events_.capacity())
+            ++lost_;
+        else
+            events_.push_back(e);
+    }
+
+    // Exchanges what there is for an empty vector with room of its own.
+    void swap(std::vector<core_event>& other) noexcept { events_.swap(other); }
+
+private:
+    std::vector<core_event> events_;
+    std::uint64_t sequence_ = 0, lost_ = 0;
+    bool on_ = false;
+};
+
+} // namespace mcp_pool::pooling
