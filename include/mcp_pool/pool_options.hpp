@@ -9,13 +9,19 @@
 
 namespace mcp_pool {
 
-// What happens to a session between two leases.
+// What happens to a session between two leases. Nothing but `respawn` resets what a server keeps to
+// itself (working directory, open documents, history).
 enum class reset_policy {
-    // Unanswered requests are cancelled, without making sure that the server heeds it.
+    // Unanswered requests are cancelled, without making sure that the server heeds it. Nothing is
+    // undone: log level and subscriptions stay as the lease left them.
     none,
-    // Unanswered requests are cancelled; the session is lent again when they are answered after all
-    // or the server has answered a probe sent behind them. What a lease changed by request() (log
-    // level, subscriptions) stays.
+    // What the protocol can undo is undone, within `reset_timeout`: unanswered requests are cancelled,
+    // and the session is lent again when they are answered after all or the server has answered what
+    // was sent behind them. In the legacy era, which keeps state in the session, resources that the
+    // lease subscribed to are unsubscribed from and the log level goes back to "info", which is also
+    // what the pool sets in a server that declares `logging` when the session begins. A session that
+    // cannot be set back (the server refuses, more than 256 subscriptions) is replaced. A lease that
+    // left nothing behind costs nothing.
     protocol,
     // The process ends with the lease.
     respawn,

@@ -83,6 +83,17 @@ void pool_state::on_reset_done(session_state& state, std::size_t grant)
     settle(std::move(lock));
 }
 
+void pool_state::on_reset_failed(
+    session_state& state, std::size_t, std::shared_ptr<const mcp_pool::diagnostics>)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    locked lock(mutex_);
+    // The server works, or it had not come this far: this says nothing against its next start.
+    constexpr bool served = true;
+    core_.broken(session.where, session.epoch, end_reason::reset, served, steady_clock::now());
+    settle(std::move(lock));
+}
+
 void pool_state::on_probe_done(session_state& state)
 {
     auto& session = static_cast<pooled_session&>(state);

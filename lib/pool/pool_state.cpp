@@ -133,7 +133,7 @@ void pool_state::give_back(grant_record& grant) noexcept
         // The end of the generation comes first: from here on no operation can join the lease.
         // Sequentially consistent against start_request(), which counts first and looks second.
         grant.generation.store(ended);
-        verdict.dirty = grant.unanswered.load() != 0;
+        verdict.dirty = grant.dirty();
         grant.touched.store(false, std::memory_order_relaxed);
     } else {
         // Nobody knows the generation but the lease.

@@ -104,6 +104,8 @@ public:
     void on_broken(session_state& state, broken_cause cause,
         std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_reset_done(session_state& state, std::size_t grant) override;
+    void on_reset_failed(session_state& state, std::size_t grant,
+        std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_probe_done(session_state& state) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
 

@@ -217,6 +217,12 @@ std::string answer_to(const rpc::message& request, era in)
     rpc::writer w;
     if (request.method == "ping")
         return w.result(request.id, json::object());
+    if (request.method == "elicitation/create") {
+        // Nobody to ask is no fault of the server's.
+        json::object cancel;
+        cancel["action"] = "cancel";
+        return w.result(request.id, cancel);
+    }
     return w.error(request.id, method_not_found, "Method not found");
 }
 

@@ -66,9 +66,11 @@ bool exists(std::string_view method, era in) noexcept;
 std::string fault_of_result(const json::value& result, era in);
 
 // The answer to a request of the server, as a line; empty if none may be sent. `ping` is always
-// answered; in the modern era servers must not send requests and clients must not write answers.
+// answered, `elicitation/create` with `cancel`, anything else with -32601; in the modern era servers
+// must not send requests and clients must not write answers.
 //
-// Source: MCP 2025-11-25, basic/utilities/ping; MCP 2026-07-28, basic/transports/stdio.
+// Source: MCP 2025-11-25, basic/utilities/ping, client/elicitation; MCP 2026-07-28,
+// basic/transports/stdio.
 std::string answer_to(const rpc::message& request, era in);
 
 } // namespace mcp_pool::protocol

@@ -33,6 +33,7 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , state_(std::move(state))
     , events_(std::move(events))
     , table_(state_->grants())
+    , leftovers_(state_->grants())
     , timer_(strand_)
 {}
 
@@ -163,6 +164,7 @@ void connection_driver::become_ready()
     info->instructions = std::move(facts.instructions);
     state_->info = std::move(info);
     state_->pidfd = transport_->pidfd();
+    set_baseline();
     if (const auto pool = events_.lock())
         pool->on_ready(*state_);
 }

@@ -53,6 +53,10 @@ public:
     // The answers to reset() and probe(). None comes for a peer that stays mute: deadlines are the
     // pool's.
     virtual void on_reset_done(session_state& state, std::size_t grant) = 0;
+    // What the lease of the grant has left behind cannot be undone: the session is to be replaced.
+    // Instead of on_reset_done(); other grants go on until the pool's stop().
+    virtual void on_reset_failed(session_state& state, std::size_t grant,
+        std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     virtual void on_probe_done(session_state& state) = 0;
     // Nothing is left of the process. Last event; may come before the pool's stop() does.
     virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
@@ -85,9 +89,11 @@ public:
     // Sends a probe; on_probe_done() follows any JSON-RPC answer to it.
     virtual void probe() = 0;
     // Undoes what the ended lease of a grant left behind: its unanswered requests are aborted and
-    // cancelled at the peer; if one that was cancelled after it was written is still unanswered, life
-    // is confirmed by a probe. on_reset_done() follows, with nothing of the grant counting as
-    // unanswered. Other grants go on meanwhile; several may be in reset at the same time.
+    // cancelled at the peer; its subscriptions are ended and the log level goes back to the baseline
+    // where no other grant wants them. If a request that was cancelled after it was written is still
+    // unanswered, life is confirmed by the answers to that, or to a probe. on_reset_done() follows,
+    // with nothing of the grant counting as unanswered or altered, or on_reset_failed(). Other grants
+    // go on meanwhile; several may be in reset at the same time.
     virtual void reset(std::size_t grant) = 0;
     // Goes on with the stop ladder. Unanswered requests complete with `session_closed` (or
     // `not_sent`) and `why`, which reads like "the pool is closed". on_ended() follows.

@@ -4,6 +4,7 @@
 
 #include "protocol/envelope.hpp"
 #include "protocol/handshake.hpp"
+#include "protocol/leftovers.hpp"
 #include "protocol/request_table.hpp"
 #include "rpc/message.hpp"
 #include "session/connection.hpp"
@@ -130,15 +131,29 @@ private:
     void give_up(std::int64_t id, error_code code, std::string_view reason,
         std::shared_ptr<const diagnostics> details);
     void expire_requests(time_point now);
-    void do_reset(std::size_t grant);
-    void finish_reset(std::size_t grant);
-    void do_probe();
     void finish(request_op* op, error_code code, json::value&& result,
         std::shared_ptr<const diagnostics> details) noexcept;
     // Undo the counting of requests that were accepted, before their handlers can see the outcome.
     static void uncount(grant_record& of, std::size_t requests = 1) noexcept;
     static void uncount(const request_op& op) noexcept { uncount(*op.grant); }
     void deliver_again();
+
+    // Between two leases, and signs of life: connection_reset.cpp.
+    void set_baseline();
+    [[nodiscard]] bool remembers(const request_op& op) const noexcept;
+    [[nodiscard]] protocol::leftovers& leftovers_of(const request_op& op) noexcept
+    {
+        return leftovers_[op.grant->index];
+    }
+    void note_altered(grant_record& of) noexcept;
+    void do_reset(std::size_t grant);
+    void undo(std::size_t grant);
+    void send_for_reset(
+        std::size_t grant, bool undoes, std::string_view method, const json::object& params);
+    void finish_reset(std::size_t grant);
+    void fail_reset(std::size_t grant, std::string_view what);
+    void do_probe();
+    bool on_own_answer(std::int64_t id, const rpc::message& m);
 
     const asio::any_io_executor pool_executor_;
     const transport::connection_strand strand_;
@@ -183,18 +198,25 @@ private:
     request_queue undelivered_;
     time_point deliver_again_at_ = time_point::max();
     std::vector<protocol::pending_request> expired_;
-    // The probes of grants in reset, and the one of the session's health, that are unanswered.
-    struct reset_probe
+    // By grant; used in the legacy era, where reset = protocol.
+    std::vector<protocol::leftovers> leftovers_;
+    // Requests of our own that are unanswered: what grants in reset wait for, the log level set at the
+    // start, the probe of the session's health.
+    struct reset_request
     {
         std::int64_t id;
         std::size_t grant;
+        // An error in answer to it means that something could not be undone; else it is a probe.
+        bool undoes;
 
-        reset_probe(std::int64_t i, std::size_t g) noexcept
+        reset_request(std::int64_t i, std::size_t g, bool u) noexcept
             : id(i)
             , grant(g)
+            , undoes(u)
         {}
     };
-    std::vector<reset_probe> reset_probes_;
+    std::vector<reset_request> reset_requests_;
+    std::optional<std::int64_t> baseline_;
     std::optional<std::int64_t> health_probe_;
 
     // Our share of server_state::buffered_bytes.

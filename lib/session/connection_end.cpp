@@ -155,7 +155,8 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
         phase_ = phase::over;
         grace_until_ = time_point::max();
     }
-    reset_probes_.clear();
+    reset_requests_.clear();
+    baseline_.reset();
     health_probe_.reset();
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
         uncount(state_->grant(grant), table_.settle(grant));

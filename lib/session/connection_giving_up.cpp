@@ -1,5 +1,4 @@
-// How the requests of a connection end without an answer: cancelled, timed out, released; and the probes
-// that make sure of the peer afterwards.
+// How the requests of a connection end without an answer: cancelled, timed out, released.
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
@@ -40,6 +39,8 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
 {
     if (protocol::pending_request* const pending = table_.find(id)) {
         request_op* const op = pending->op;
+        if (remembers(*op))
+            leftovers_of(*op).given_up(op->request);
         // Counts as unanswered until the answer comes after all, or a reset has made sure of the
         // peer.
         uncount(*op->grant, table_.bury(id));
@@ -80,64 +81,6 @@ void connection_driver::expire_requests(time_point now)
                     + " behind other requests of the session; it was not sent",
                 "raise the timeout of the call or max_requests_in_flight"));
     }
-}
-
-void connection_driver::reset(std::size_t grant)
-{
-    post([grant](connection_driver& c) { c.do_reset(grant); });
-}
-
-void connection_driver::do_reset(std::size_t grant)
-{
-    take_inbox();
-    if (phase_ != phase::ready)
-        return;
-    const auto ended = [&of = state_->grant(grant)](const request_op& op) {
-        return op.grant == &of && !of.leased(op.generation);
-    };
-    request_queue unsent = queue_.extract(ended);
-    while (request_op* op = unsent.pop_front()) {
-        uncount(*op);
-        finish(op, asio::error::operation_aborted, nullptr, nullptr);
-    }
-    expired_.clear();
-    for (const protocol::pending_request& request : table_.pending())
-        if (ended(*request.op))
-            expired_.push_back(request);
-    for (const protocol::pending_request& request : expired_)
-        give_up(request.id, asio::error::operation_aborted, "the lease has ended", nullptr);
-    if (phase_ != phase::ready)
-        return;
-    if (table_.unsettled(grant) == 0 || server_->options.reset == reset_policy::none) {
-        finish_reset(grant);
-        return;
-    }
-    // A server may stop working on a cancelled request and never answer it: any answer to a probe
-    // says that it is past that.
-    const std::int64_t id = state_->next_request_id();
-    std::erase_if(reset_probes_, [grant](const reset_probe& sent) { return sent.grant == grant; });
-    reset_probes_.emplace_back(id, grant);
-    send(envelope_->probe(id));
-}
-
-void connection_driver::finish_reset(std::size_t grant)
-{
-    uncount(state_->grant(grant), table_.settle(grant));
-    if (const auto pool = events_.lock())
-        pool->on_reset_done(*state_, grant);
-}
-
-void connection_driver::probe()
-{
-    post([](connection_driver& c) { c.do_probe(); });
-}
-
-void connection_driver::do_probe()
-{
-    if (phase_ != phase::ready)
-        return;
-    health_probe_ = state_->next_request_id();
-    send(envelope_->probe(*health_probe_));
 }
 
 void connection_driver::uncount(grant_record& of, std::size_t requests) noexcept

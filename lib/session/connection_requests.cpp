@@ -2,7 +2,6 @@
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace mcp_pool::detail {
@@ -156,8 +155,13 @@ void connection_driver::write(request_op* op)
     pending.idle_deadline = after(pending.sent_at, idle);
     table_.insert(pending);
     wake_at(pending.due());
-    // The arguments may be large, and the line has them now.
-    op->request.params = json::object();
+    if (remembers(*op)) {
+        leftovers_of(*op).written(op->id, op->request);
+        note_altered(*op->grant);
+    } else {
+        // The arguments may be large, and the line has them now.
+        op->request.params = json::object();
+    }
     send(std::move(line));
 }
 
@@ -266,20 +270,8 @@ void connection_driver::on_notification(const rpc::message& m)
 void connection_driver::on_answer(rpc::message&& m)
 {
     const std::optional<std::int64_t> id = m.integer_id();
-    const auto reset = std::find_if(reset_probes_.begin(), reset_probes_.end(),
-        [id](const reset_probe& sent) { return id == sent.id; });
-    if (reset != reset_probes_.end()) {
-        const std::size_t grant = reset->grant;
-        reset_probes_.erase(reset);
-        finish_reset(grant);
+    if (id && on_own_answer(*id, m))
         return;
-    }
-    if (id && id == health_probe_) {
-        health_probe_.reset();
-        if (const auto pool = events_.lock())
-            pool->on_probe_done(*state_);
-        return;
-    }
     protocol::pending_request request;
     bool counted = false;
     const auto match = id ? table_.take(*id, request, counted) : protocol::answer_match::unknown;
@@ -306,6 +298,10 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     request_op* const op = request.op;
     server_->call_times.record(clock::now() - request.sent_at);
     // Before the handler can run: a lease that is released there must be found clean.
+    if (remembers(*op)) {
+        leftovers_of(*op).answered(op->id, op->request, m.type == rpc::message::kind::result);
+        note_altered(*op->grant);
+    }
     uncount(*op);
     if (m.type == rpc::message::kind::error) {
         circumstances here;

@@ -45,8 +45,12 @@ struct grant_record
     // Odd while a lease is out; each lease has its own value. Changed by the pool under its mutex.
     std::atomic<std::uint64_t> generation{0};
     // Requests of the present lease that are unanswered, queued ones included. Counted up before
-    // the request is queued, counted down when the answer was taken: 0 at the release means clean.
+    // the request is queued, counted down when the answer was taken.
     std::atomic<std::uint32_t> unanswered{0};
+    // The lease has, or may have, changed something in the server that outlives its requests: a
+    // subscription, the log level. Written by the connection while the request that does it counts as
+    // unanswered.
+    std::atomic<bool> altered{false};
     // An operation was begun through the present lease; without one, the release has nothing to look
     // for. Set before the release, which is a precondition of `session`.
     std::atomic<bool> touched{false};
@@ -59,6 +63,13 @@ struct grant_record
     std::source_location place;
     // The user's own; destroyed without a lock.
     std::shared_ptr<void> context;
+
+    // Something is to be undone before the next lease. The order matters: what became of the last
+    // request is known once it no longer counts.
+    [[nodiscard]] bool dirty() const noexcept
+    {
+        return unanswered.load() != 0 || altered.load(std::memory_order_relaxed);
+    }
 
     // Sequentially consistent, as is counting `unanswered`: a request counts itself and then looks
     // at the generation, a release changes the generation and then looks at the count. One of them

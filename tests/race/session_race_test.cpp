@@ -43,6 +43,9 @@ public:
         detail::session_state&, detail::broken_cause, std::shared_ptr<const diagnostics>) override
     {}
     void on_reset_done(detail::session_state&, std::size_t grant) override { ++resets[grant]; }
+    void on_reset_failed(
+        detail::session_state&, std::size_t, std::shared_ptr<const diagnostics>) override
+    {}
     void on_probe_done(detail::session_state&) override {}
     void on_ended(detail::session_state&, const transport::end_report&) override
     {

@@ -51,7 +51,8 @@ public:
     std::optional<transport::end_report> ended;
     int broken_count = 0, ended_count = 0, reset_done = 0, probe_done = 0;
     // In the order in which their resets were done.
-    std::vector<std::size_t> reset_grants;
+    std::vector<std::size_t> reset_grants, failed_resets;
+    std::shared_ptr<const diagnostics> reset_failure;
 
     void on_ready(detail::session_state&) override { ready = true; }
     void on_failed(detail::session_state&, detail::failed_start why) override
@@ -69,6 +70,12 @@ public:
     {
         ++reset_done;
         reset_grants.push_back(grant);
+    }
+    void on_reset_failed(detail::session_state&, std::size_t grant,
+        std::shared_ptr<const diagnostics> details) override
+    {
+        failed_resets.push_back(grant);
+        reset_failure = std::move(details);
     }
     void on_probe_done(detail::session_state&) override { ++probe_done; }
     void on_ended(detail::session_state&, const transport::end_report& report) override

@@ -49,6 +49,34 @@ inline std::int64_t id_of(const testing::call& c)
     return c.id.as_int64();
 }
 
+// A server of the legacy era that declares logging and subscriptions, and grants both.
+inline std::optional<testing::reply> logging_server(const testing::call& c)
+{
+    if (c.method == "initialize") {
+        json::object subscribe;
+        subscribe["subscribe"] = true;
+        json::object capabilities;
+        capabilities["logging"] = json::object();
+        capabilities["resources"] = std::move(subscribe);
+        json::object result;
+        result["protocolVersion"] = "2025-11-25";
+        result["capabilities"] = std::move(capabilities);
+        result["serverInfo"] = json::object();
+        return testing::reply::result(std::move(result));
+    }
+    if (c.method == "logging/setLevel" || c.method == "resources/subscribe"
+        || c.method == "resources/unsubscribe")
+        return testing::reply::result(json::object());
+    return std::nullopt;
+}
+
+inline json::object one(std::string_view name, std::string_view value)
+{
+    json::object o;
+    o[name] = json::string_view(value.data(), value.size());
+    return o;
+}
+
 // The ids that the server was told are cancelled.
 inline std::vector<std::int64_t> cancelled(const rig& r)
 {
