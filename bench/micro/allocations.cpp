@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <stdexcept>
 
 // The C library's own entry points, which it exports for this purpose.
 extern "C" {
@@ -35,6 +36,20 @@ namespace mcp_pool::bench {
 allocation_counts allocations_of_this_thread() noexcept
 {
     return counts;
+}
+
+void check_the_allocation_counter()
+{
+    const auto before = allocations_of_this_thread();
+    void* volatile kept = std::malloc(1);
+    std::free(kept);
+    void* volatile aligned = std::aligned_alloc(64, 64);
+    std::free(aligned);
+    delete new volatile int(1);
+    const auto after = allocations_of_this_thread();
+    if (after.malloc != before.malloc + 1 || after.aligned_alloc != before.aligned_alloc + 1
+        || after.operator_new != before.operator_new + 1)
+        throw std::runtime_error("the allocation functions of this program are not interposed");
 }
 
 } // namespace mcp_pool::bench

@@ -25,4 +25,8 @@ struct allocation_counts
 // Of the calling thread since it began.
 allocation_counts allocations_of_this_thread() noexcept;
 
+// Throws if the allocation functions of this program are not counted: a counter that counts nothing
+// would make every program pass.
+void check_the_allocation_counter();
+
 } // namespace mcp_pool::bench

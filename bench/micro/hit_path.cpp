@@ -5,56 +5,29 @@
 // through a strand or posts its completion pays at least once.
 
 #include "micro/allocations.hpp"
+#include "micro/loop.hpp"
 #include "micro/measure.hpp"
 #include "support/processes.hpp"
 
 #include <mcp_pool/mcp_pool.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <chrono>
-#include <cstdlib>
-#include <stdexcept>
 #include <thread>
-
-#include <time.h>
 
 namespace mcp_pool::bench {
 namespace {
 
 using namespace std::chrono_literals;
 
-// CPU time of this thread: neither loop ever sleeps, and what else runs on the machine stays out.
-std::chrono::nanoseconds cpu_time()
-{
-    timespec t{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-}
-
-double nanoseconds_each(std::chrono::nanoseconds elapsed, std::size_t count)
-{
-    return static_cast<double>(elapsed.count()) / static_cast<double>(count);
-}
-
 asio::awaitable<double> hits(session_pool& pool, std::size_t count)
 {
     const auto begin = cpu_time();
     for (std::size_t i = 0; i < count; ++i)
         lease session = co_await pool.acquire(30s);
-    co_return nanoseconds_each(cpu_time() - begin, count);
-}
-
-asio::awaitable<double> hops(std::size_t count)
-{
-    const auto begin = cpu_time();
-    for (std::size_t i = 0; i < count; ++i)
-        co_await asio::post(asio::use_awaitable);
     co_return nanoseconds_each(cpu_time() - begin, count);
 }
 
@@ -69,24 +42,6 @@ asio::awaitable<double> allocations_of_hits(session_pool& pool, std::size_t coun
         lease session = co_await pool.acquire(30s);
     }
     co_return static_cast<double>(allocations_of_this_thread().all() - before);
-}
-
-// Runs a coroutine on a context whose thread is the calling one.
-double run_on(asio::io_context& context, asio::awaitable<double> coroutine)
-{
-    double result = 0;
-    std::exception_ptr failure;
-    const auto done = [&](const std::exception_ptr& e, double value) {
-        failure = e;
-        result = value;
-        context.stop();
-    };
-    context.restart();
-    asio::co_spawn(context, std::move(coroutine), done);
-    context.run();
-    if (failure)
-        std::rethrow_exception(failure);
-    return result;
 }
 
 server_config echo_server()
@@ -106,21 +61,6 @@ asio::awaitable<double> close(session_pool& pool)
 {
     co_await pool.close(5s);
     co_return 0;
-}
-
-// A counter that counts nothing would make every program pass.
-void check_the_counter()
-{
-    const auto before = allocations_of_this_thread();
-    void* volatile kept = std::malloc(1);
-    std::free(kept);
-    void* volatile aligned = std::aligned_alloc(64, 64);
-    std::free(aligned);
-    delete new volatile int(1);
-    const auto after = allocations_of_this_thread();
-    if (after.malloc != before.malloc + 1 || after.aligned_alloc != before.aligned_alloc + 1
-        || after.operator_new != before.operator_new + 1)
-        throw std::runtime_error("the allocation functions of this program are not interposed");
 }
 
 void measure(const std::string& name, double bound, const micro_options& asked,
@@ -197,7 +137,7 @@ int main(int argc, char** argv)
     const micro_options asked = parse_micro_options(argc, argv,
         "hit_path: time and allocations of an acquire that finds a free session, and its release");
     return run_micro([&] {
-        check_the_counter();
+        check_the_allocation_counter();
         without_reactor(asked);
         with_reactor(asked);
     });
