@@ -39,7 +39,7 @@ void lend_the_session(pooling::pool_core& core, time_point now)
     pooling::slot* const starting = core.next_todo(action);
     if (!starting || action != pooling::slot_action::start)
         throw std::runtime_error("the core starts nothing");
-    core.ready(*starting, starting->epoch, now);
+    core.ready(*starting, starting->epoch, false, now);
     if (core.next_ready() != &first || !first.slot)
         throw std::runtime_error("the core lends nothing");
 }
