@@ -21,12 +21,14 @@ struct acquire_options
     // duration::max(): for ever.
     std::optional<duration> timeout;
 
-    // Leases with different keys never share a legacy session without a respawn in between. Not in
-    // this version: refused with invalid_config, and try_acquire() finds nothing for it.
+    // Leases with different keys (the empty one is a key too) never share a session of the legacy era
+    // without a respawn in between; sessions of the modern era keep nothing between requests. A
+    // session with the same key is preferred, then one that has served nobody, then a new one; then
+    // the one that has been idle longest ends for it. With queue = fair, keys are served in turn.
     std::string isolation_key;
 
-    // Handed to the handlers of server requests that arrive during the lease. Not in this version:
-    // there are no handlers yet.
+    // The caller's own, kept with the lease and let go of after it. There are no handlers yet that
+    // would be given it.
     std::shared_ptr<void> context;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live

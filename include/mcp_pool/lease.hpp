@@ -62,6 +62,16 @@ public:
     // Precondition: holds a session.
     void mark_dirty(dirt how) noexcept;
 
+    // Takes the session out of the pool, which may start another in its place and knows this one no
+    // more: the lease stays, and the session ends with it (by the stop ladder; at once if the pool is
+    // gone by then). close(), evict_all() and the recycling limits leave it alone.
+    //
+    // Precondition: holds a session.
+    //
+    // Errors: throws error(errc::invalid_config) if the session is broken, multiplexed, or detached
+    // already.
+    void detach();
+
     // Whether the session served a lease before this one. False for an empty lease.
     [[nodiscard]] bool reused() const noexcept;
 

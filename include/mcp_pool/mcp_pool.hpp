@@ -6,6 +6,7 @@
 #include <mcp_pool/close_report.hpp>
 #include <mcp_pool/error.hpp>
 #include <mcp_pool/lease.hpp>
+#include <mcp_pool/pool_events.hpp>
 #include <mcp_pool/pool_options.hpp>
 #include <mcp_pool/pool_stats.hpp>
 #include <mcp_pool/server.hpp>

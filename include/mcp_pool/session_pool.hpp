@@ -6,6 +6,7 @@
 #include <mcp_pool/detail/acquire_op.hpp>
 #include <mcp_pool/detail/from_coroutine.hpp>
 #include <mcp_pool/lease.hpp>
+#include <mcp_pool/pool_events.hpp>
 #include <mcp_pool/pool_stats.hpp>
 #include <mcp_pool/server.hpp>
 
@@ -32,7 +33,8 @@ struct pool_limits
     pool_limits() = default;
 };
 
-// A bounded set of started, initialised sessions, lent out one lease at a time.
+// A bounded set of started, initialised sessions, each lent to one lease at a time, or to several
+// with sharing = multiplexed.
 //
 // Lifetime: leases, pending operations and awaitables may outlive the pool object. Destruction does
 // not wait: waiters fail with pool_closed, processes are killed and reaped in the background. For
@@ -65,7 +67,7 @@ public:
     // for this acquire serves another. A signal emitted before the start counts.
     //
     // Errors: throws acquire_timeout, too_many_waiters, pool_closed, circuit_open,
-    // resource_exhausted, invalid_config (an isolation key: not in this version), and
+    // resource_exhausted, invalid_config (sharing = multiplexed and a server of the legacy era), and
     // asio::error::operation_aborted.
     //
     // Complexity: constant and free of heap allocations for a session that is free.
@@ -80,7 +82,8 @@ public:
             detail::initiate_acquire(state_), token, std::move(options));
     }
 
-    // A free session, or an empty lease: never waits, never starts one, never overtakes a waiter.
+    // A free session, or an empty lease: never waits, never starts one, never overtakes a waiter with
+    // the same isolation key.
     [[nodiscard]] lease try_acquire(acquire_options options = {}) noexcept;
 
     // Starts `min_size` sessions in the background.
@@ -119,11 +122,24 @@ public:
     // Errors: throws error(errc::invalid_config) and changes nothing.
     void resize(pool_limits limits);
 
+    // The same for any option that can change while the pool runs: limits and times, but for those
+    // of single requests (era_*, call_timeout, write_timeout, max_message_bytes, …) and what is
+    // decided by kind (reset, sharing, queue, single_writer, stderr). What a session drew at its birth
+    // stays.
+    //
+    // Errors: throws error(errc::invalid_config) and changes nothing.
+    void change_options(const pool_overrides& changes);
+
     // Replaces every session: idle ones at once, leased ones when they are given back.
     void evict_all();
 
+    // Tells `observer` of everything that happens from now on; null: nobody. It is kept as long as
+    // the pool and its leases, even when another takes its place, because a call may be under way.
+    void set_observer(std::shared_ptr<pool_observer> observer);
+
     [[nodiscard]] pool_stats stats() const;
-    [[nodiscard]] const pool_options& options() const noexcept;
+    // As they are now.
+    [[nodiscard]] pool_options options() const;
     [[nodiscard]] asio::any_io_executor get_executor() const;
 
 private:

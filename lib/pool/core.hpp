@@ -41,6 +41,8 @@ struct start_verdict
 {
     // Trying again cannot help before somebody mends the configuration.
     bool permanent = false;
+    // The same, because an option asks for what this server must not be used for.
+    bool misconfigured = false;
     // This host is short of something; the server is not to blame.
     bool exhausted = false;
 };
@@ -164,6 +166,7 @@ public:
     [[nodiscard]] bool has_unused_key() const noexcept { return !unused_keys_.empty(); }
     // For observers.
     [[nodiscard]] event_log& events() noexcept { return events_; }
+    [[nodiscard]] const event_log& events() const noexcept { return events_; }
 
     [[nodiscard]] std::size_t count(slot_state state) const noexcept
     {
@@ -464,6 +467,8 @@ private:
     time_point retry_at_ = time_point::min();
     // Failures have been enough: once nothing is alive, whoever waits is refused.
     bool tripped_ = false;
+    // The last failure was start_verdict::misconfigured.
+    bool misconfigured_ = false;
     bool circuit_open_ = false;
 
     // Idle sessions are due for a probe and wait for a place among the probes.

@@ -53,23 +53,31 @@ struct core_event
     core_event() = default;
 };
 
-// Events in order. The core never makes it allocate: the driver reserves, and takes what is there.
+// Events in order, as many as there is room for. The core never makes it allocate: the driver brings the
+// room, and takes what is there.
 class event_log
 {
 public:
-    // From now on events are kept, `capacity` of them at most between two calls of swap().
-    // Allocates.
-    void reserve(std::size_t capacity)
+    // From now on events are kept, as many as `room` has elements between two calls of take(). What is
+    // kept already stays; `room` has the former room afterwards. Precondition: room.size() is more than
+    // size().
+    void bring(std::vector<core_event>& room) noexcept
     {
-        events_.reserve(capacity);
-        on_ = true;
+        std::size_t kept = 0;
+        for (core_event e; take(e); ++kept)
+            room[kept] = e;
+        room_.swap(room);
+        first_ = 0;
+        size_ = kept;
     }
-    void stop() noexcept { on_ = false; }
+    // No events any more.
+    void stop() noexcept { wanted_ = false; }
+    void resume() noexcept { wanted_ = true; }
 
-    [[nodiscard]] bool on() const noexcept { return on_; }
-    [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
-    [[nodiscard]] std::size_t capacity() const noexcept { return events_.capacity(); }
+    [[nodiscard]] bool on() const noexcept { return wanted_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return room_.size(); }
     // Events for which there was no room.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
@@ -77,22 +85,32 @@ public:
 
     void add(core_event e) noexcept
     {
-        if (!on_)
+        if (!wanted_)
             return;
-        e.sequence = next_sequence();
-        if (events_.size() == events_.capacity())
+        if (size_ == room_.size()) {
             ++lost_;
-        else
-            events_.push_back(e);
+            return;
+        }
+        e.sequence = next_sequence();
+        room_[(first_ + size_++) % room_.size()] = e;
     }
 
-    // Exchanges what there is for an empty vector with room of its own.
-    void swap(std::vector<core_event>& other) noexcept { events_.swap(other); }
+    // The oldest event; false if there is none.
+    bool take(core_event& e) noexcept
+    {
+        if (size_ == 0)
+            return false;
+        e = room_[first_];
+        first_ = (first_ + 1) % room_.size();
+        --size_;
+        return true;
+    }
 
 private:
-    std::vector<core_event> events_;
+    std::vector<core_event> room_;
+    std::size_t first_ = 0, size_ = 0;
     std::uint64_t sequence_ = 0, lost_ = 0;
-    bool on_ = false;
+    bool wanted_ = false;
 };
 
 } // namespace mcp_pool::pooling

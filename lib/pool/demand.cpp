@@ -229,6 +229,7 @@ void pool_core::evict_all(time_point now) noexcept
 void pool_core::note_failure(start_verdict why, time_point now) noexcept
 {
     ++counters_.start_failures;
+    misconfigured_ = why.misconfigured;
     if (why.exhausted) {
         ++shortages_;
     } else {
@@ -277,6 +278,8 @@ error_code pool_core::refusal(time_point now) const noexcept
 {
     if (!tripped_ || alive() != 0 || starts_planned() != 0 || now >= retry_at_)
         return {};
+    if (misconfigured_)
+        return errc::invalid_config;
     return shortages_ != 0 ? errc::resource_exhausted : errc::circuit_open;
 }
 

@@ -31,7 +31,7 @@ void pool_service::shutdown()
     }
     for (const auto& entry : pools) {
         if (const auto pool = entry.lock())
-            pool->abandon();
+            pool->abandon(false);
     }
 }
 

@@ -10,10 +10,44 @@ using pooling::end_reason;
 using pooling::slot_state;
 using std::chrono::steady_clock;
 
+namespace {
+
+// How long no pool of this process starts anything after the host has run out of something.
+constexpr duration exhaustion_pause = std::chrono::milliseconds(100);
+
+} // namespace
+
+bool pool_state::may_share(const session_state& session) const noexcept
+{
+    const pool_options& o = server_->options;
+    return o.sharing == sharing_policy::exclusive || o.force || session.info->era == era::modern;
+}
+
+void pool_state::remember(const locked&, const pooled_session& session,
+    std::shared_ptr<const mcp_pool::diagnostics>& details) noexcept
+{
+    if (session.where.epoch == session.epoch) {
+        session.where.failure = details;
+        session.where.failed = session.id;
+    }
+    last_failure_.swap(details);
+}
+
 void pool_state::on_ready(session_state& state)
 {
     auto& session = static_cast<pooled_session&>(state);
     const time_point now = steady_clock::now();
+    if (!may_share(session)) {
+        failed_start why;
+        why.code = errc::invalid_config;
+        why.permanent = true;
+        why.details.server = server_->config.name;
+        why.details.message = "sharing=multiplexed, and the server speaks revision "
+            + session.info->protocol_version
+            + ": such servers keep state in the session, and leases that share one lose each "
+              "other's updates; use sharing=exclusive, or force=true where the server keeps none";
+        return on_failed(state, std::move(why));
+    }
     const bool era_known = server_->known_era(now).has_value();
     locked lock(mutex_);
     pooled_slot& slot = session.where;
@@ -29,12 +63,16 @@ void pool_state::on_failed(session_state& state, failed_start why)
     auto& session = static_cast<pooled_session&>(state);
     pooling::start_verdict verdict;
     verdict.permanent = why.permanent;
+    verdict.misconfigured = why.code == errc::invalid_config;
     verdict.exhausted = why.code == errc::resource_exhausted;
+    const time_point now = steady_clock::now();
+    if (verdict.exhausted)
+        pooling::start_permits::pause_all(now + exhaustion_pause);
     std::shared_ptr<const mcp_pool::diagnostics> details =
         std::make_shared<const mcp_pool::diagnostics>(std::move(why.details));
     locked lock(mutex_);
-    last_failure_.swap(details);
-    core_.start_failed(session.where, session.epoch, verdict, steady_clock::now());
+    remember(lock, session, details);
+    core_.start_failed(session.where, session.epoch, verdict, now);
     settle(std::move(lock));
 }
 
@@ -65,10 +103,14 @@ void pool_state::on_broken(
 {
     auto& session = static_cast<pooled_session&>(state);
     const bool served = session.answered.load(std::memory_order_relaxed);
+    std::shared_ptr<const mcp_pool::diagnostics> former;
     locked lock(mutex_);
     session.end_noticed = true;
-    if (!served)
-        last_failure_.swap(details);
+    former = last_failure_;
+    remember(lock, session, details);
+    // What ends a session that has served says nothing about starts.
+    if (served)
+        last_failure_.swap(former);
     core_.broken(session.where, session.epoch,
         cause == broken_cause::died ? end_reason::died : end_reason::protocol, served,
         steady_clock::now());
@@ -84,13 +126,23 @@ void pool_state::on_reset_done(session_state& state, std::size_t grant)
 }
 
 void pool_state::on_reset_failed(
-    session_state& state, std::size_t, std::shared_ptr<const mcp_pool::diagnostics>)
+    session_state& state, std::size_t grant, std::shared_ptr<const mcp_pool::diagnostics> details)
 {
     auto& session = static_cast<pooled_session&>(state);
     locked lock(mutex_);
-    // The server works, or it had not come this far: this says nothing against its next start.
-    constexpr bool served = true;
-    core_.broken(session.where, session.epoch, end_reason::reset, served, steady_clock::now());
+    if (session.where.epoch == session.epoch) {
+        session.where.failure.swap(details);
+        session.where.failed = session.id;
+    }
+    core_.reset_done(session.where, session.epoch, grant, false, steady_clock::now());
+    settle(std::move(lock));
+}
+
+void pool_state::on_measured(session_state& state, std::size_t bytes)
+{
+    auto& session = static_cast<pooled_session&>(state);
+    locked lock(mutex_);
+    core_.measured(session.where, session.epoch, bytes, steady_clock::now());
     settle(std::move(lock));
 }
 
@@ -170,10 +222,9 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
         text += "already " + std::to_string(now.max_waiters) + " acquires wait (" + state
             + "); raise max_waiters or hold leases for less long";
     } else if (failure == errc::invalid_config) {
-        text += op.wants == waiter::purpose::ready
-            ? std::to_string(op.count) + " sessions are waited for, and max_size is now "
-                + std::to_string(now.max_size)
-            : std::string("isolation_key is not available in this version");
+        text += op.wants == waiter::purpose::ready ? std::to_string(op.count)
+                + " sessions are waited for, and max_size is now " + std::to_string(now.max_size)
+                                                   : told->last_start_error;
     } else if (failure == errc::pool_closed) {
         text += "the pool is closed; make a new one";
     } else if (failure == errc::circuit_open || failure == errc::start_failed) {

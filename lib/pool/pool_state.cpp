@@ -3,6 +3,7 @@
 #include "pool/clock.hpp"
 #include "pool/options.hpp"
 #include "pool/pool_service.hpp"
+#include "session/failure.hpp"
 #include "transport/descriptor.hpp"
 
 #include <algorithm>
@@ -36,12 +37,18 @@ pooled_slot::pooled_slot(std::size_t most_leases)
 pool_state::pool_state(std::shared_ptr<server_state> server)
     : server_(std::move(server))
     , core_(server_->options, seed())
+    , permits_(std::get<stdio_server>(server_->config.transport), server_->options.single_writer)
 {
     add_slots(locked(mutex_), make_slots(server_->options.max_size));
     core_.set_era_known(server_->known_era(steady_clock::now()).has_value(), steady_clock::now());
 }
 
-pool_state::~pool_state() = default;
+pool_state::~pool_state()
+{
+    key_list keys;
+    take_unused_keys(locked(mutex_), keys);
+    destroy(keys);
+}
 
 std::shared_ptr<pool_state> pool_state::make(
     asio::any_io_executor executor, std::shared_ptr<server_state> server)
@@ -61,13 +68,70 @@ lease pool_state::try_acquire(
     const time_point now = coarse_now();
     locked lock(pool.mutex_);
     pooling::lease_place* const lent = pool.core_.try_acquire(nullptr, now);
-    if (!lent)
-        return {};
-    return pool.grant(lock, *lent, duration::zero(), place, std::move(self));
+    return pool.finish_hit(std::move(lock), lent, place, nullptr, self);
+}
+
+lease pool_state::try_acquire(std::shared_ptr<pool_state>& self, acquire_options& options)
+{
+    pool_state& pool = *self;
+    const time_point now = coarse_now();
+    locked lock(pool.mutex_);
+    pooling::key_record* const key = pool.key_named(lock, options.isolation_key);
+    pooling::lease_place* const lent = pool.core_.try_acquire(key, now);
+    return pool.finish_hit(std::move(lock), lent, options.place, std::move(options.context), self);
+}
+
+lease pool_state::finish_hit(locked lock, pooling::lease_place* lent,
+    const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state>& self) noexcept
+{
+    pool_observer* const told = lent ? observer_ : nullptr;
+    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
+    lease result;
+    if (lent)
+        result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
+    settle(std::move(lock));
+    if (told) {
+        pool_event e = event_of(sequence);
+        e.session = result->id();
+        e.place = place;
+        e.good = result.reused();
+        told->leased(e);
+    }
+    return result;
+}
+
+pooling::key_record* pool_state::key_named(locked& lock, const std::string& name)
+{
+    if (name.empty())
+        return nullptr;
+    pooling::key_record* key = core_.find_key(name);
+    if (key)
+        return key;
+    lock.unlock();
+    auto made = std::make_unique<pooling::key_record>(name);
+    lock.lock();
+    key = core_.find_key(name);
+    if (key)
+        return key;
+    core_.adopt_key(*made);
+    return made.release();
+}
+
+void pool_state::take_unused_keys(const locked&, key_list& into) noexcept
+{
+    while (pooling::key_record* const key = core_.next_unused_key())
+        into.push_back(*key);
+}
+
+void pool_state::destroy(key_list& keys) noexcept
+{
+    keys.clear_and_dispose([](pooling::key_record* key) { delete key; });
 }
 
 lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited,
-    const std::source_location& place, std::shared_ptr<pool_state> self) noexcept
+    const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state> self) noexcept
 {
     pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
     grant_record& lent = session.grant(of.index);
@@ -77,6 +141,8 @@ lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited
     lent.uses = of.number;
     lent.waited = waited;
     lent.place = place;
+    if (context)
+        lent.context = std::move(context);
     if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
         hook(session, session.end_noticed);
     return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
@@ -85,19 +151,31 @@ lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited
 void pool_state::submit(acquire_op* op)
 {
     const time_point now = steady_clock::now();
-    const duration standard = server_->options.max_wait;
+    pool_event waits;
+    pool_observer* told = nullptr;
+    locked lock(mutex_);
+    try {
+        if (op->wants == waiter::purpose::lease)
+            op->key = key_named(lock, op->options.isolation_key);
+    } catch (const std::bad_alloc&) {
+        lock.lock();
+        core_.refuse(*op, errc::resource_exhausted);
+        return settle(std::move(lock));
+    }
+    const duration standard = core_.options().max_wait;
     const duration patience = op->options.timeout.value_or(
         standard == duration::zero() ? duration::max() : standard);
     op->deadline = op->wants == waiter::purpose::closed ? time_point::max()
                                                         : saturating_add(now, patience);
-    const bool keyed = !op->options.isolation_key.empty();
-    locked lock(mutex_);
     switch (op->wants) {
     case waiter::purpose::lease:
-        if (keyed)
-            core_.refuse(*op, errc::invalid_config);
-        else
-            core_.acquire(*op, now);
+        core_.acquire(*op, now);
+        if (observer_ && op->where == waiter::stage::queued) {
+            told = observer_;
+            waits = event_of(core_.events().next_sequence());
+            waits.place = op->options.place;
+            waits.count = core_.waiting();
+        }
         break;
     case waiter::purpose::ready:
         core_.await_ready(*op, now);
@@ -107,6 +185,8 @@ void pool_state::submit(acquire_op* op)
         break;
     }
     settle(std::move(lock));
+    if (told)
+        told->waited(waits);
 }
 
 void pool_state::cancel(acquire_op* op) noexcept
@@ -126,6 +206,8 @@ void pool_state::give_back(grant_record& grant) noexcept
     // A server that dies after its answer: the reactor's word of it may come behind the handler that
     // gives the session back. To ask costs little beside a call, and too much beside a hit.
     verdict.dead = touched && session.process_has_exited();
+    std::shared_ptr<void> context;
+    std::shared_ptr<pooled_session> left_behind;
     locked lock(mutex_);
     session.end_noticed = session.end_noticed || verdict.dead;
     const std::uint64_t ended = grant.generation.load(std::memory_order_relaxed) + 1;
@@ -145,21 +227,74 @@ void pool_state::give_back(grant_record& grant) noexcept
     verdict.suspect = (said & verdict_probe) != 0;
     verdict.discard = (said & verdict_respawn) != 0;
     verdict.served = session.answered.load(std::memory_order_relaxed);
+    if (grant.context)
+        context.swap(grant.context);
     pooling::lease_place& lent = session.where.places[grant.index];
-    hold_times_.record_alone(now - lent.leased_at);
+    const duration held = now - lent.leased_at;
+    hold_times_.record_alone(held);
+
+    pool_observer* const told = observer_;
+    const std::source_location place = grant.place;
+    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
+    const std::uint64_t number = session.id;
+    const bool in_time = !lent.overdue;
+    if (session.where.detached && !has_io_)
+        left_behind = session.where.session;
     core_.release(lent, verdict, now);
     settle(std::move(lock));
+
+    if (told) {
+        pool_event e = event_of(sequence);
+        e.session = number;
+        e.took = std::max(held, duration::zero());
+        e.place = place;
+        e.good = in_time;
+        told->returned(e);
+    }
+    if (left_behind)
+        end_now(*left_behind);
+}
+
+void pool_state::detach(grant_record& grant)
+{
+    auto& session = static_cast<pooled_session&>(grant.state);
+    // Its place in the pool, for another session.
+    std::list<pooled_slot> place = make_slots(1);
+    locked lock(mutex_);
+    const bool detached = core_.detach(session.where, steady_clock::now());
+    if (detached)
+        add_slots(lock, std::move(place));
+    settle(std::move(lock));
+    if (detached)
+        return;
+    mcp_pool::diagnostics details;
+    details.server = server_->config.name;
+    details.message = server_title(server_->config.name)
+        + ": detach() needs a session that works, is held by this lease alone and was not detached "
+          "before; the lease stays as it was";
+    throw error(errc::invalid_config, std::move(details));
+}
+
+void pool_state::end_now(pooled_session& session) noexcept
+{
+    try {
+        session.with_io([](connection& link) { link.kill("the pool was destroyed"); });
+    } catch (const std::bad_alloc&) {
+        // The process is killed by the end of its transport.
+    }
+    session.drop_io();
 }
 
 bool pool_state::wants_strand(const locked&) const noexcept
 {
-    return !poked_ && has_io_ && (core_.has_work() || core_.next_wake() < armed_);
+    return !poked_ && has_io_
+        && (core_.has_work() || core_.next_wake() < armed_ || !core_.events().empty());
 }
 
 void pool_state::settle(locked lock) noexcept
 {
     // Most events leave nothing to do.
-    if (!core_.has_ready() && !wants_strand(lock))
+    if (!core_.has_ready() && !wants_strand(lock) && !core_.has_unused_key())
         return;
 
     // More than this many at once would hold the mutex for too long.
@@ -168,6 +303,7 @@ void pool_state::settle(locked lock) noexcept
     for (bool more = true; more;) {
         std::array<acquire_op*, batch_size> batch;
         std::size_t taken = 0;
+        key_list unused_keys;
         while (taken != batch_size) {
             waiter* const w = core_.next_ready();
             if (!w)
@@ -177,15 +313,23 @@ void pool_state::settle(locked lock) noexcept
                 const duration waited = w->ticket == 0
                     ? duration::zero()
                     : std::max(steady_clock::now() - w->enqueued_at, duration::zero());
-                op->granted = grant(lock, *w->place, waited, op->options.place, shared_from_this());
+                op->granted = grant(lock, *w->place, waited, op->options.place,
+                    std::move(op->options.context), shared_from_this());
             }
+            if (observer_ && w->wants == waiter::purpose::lease && op->sequence == 0)
+                op->sequence = core_.events().next_sequence();
             batch[taken++] = op;
         }
         more = core_.has_ready();
 
+        take_unused_keys(lock, unused_keys);
         const bool to_poke = wants_strand(lock);
         poked_ = poked_ || to_poke;
+        const bool more_room = core_.events().size() * 2 > core_.events().capacity();
         lock.unlock();
+        destroy(unused_keys);
+        if (more_room)
+            make_event_room();
 
         for (std::size_t i = 0; i != taken; ++i) {
             if (!deliver(*batch[i])) {
@@ -230,6 +374,7 @@ bool pool_state::deliver(acquire_op& op) noexcept
             // The code alone must do.
         }
     }
+    tell_outcome(op);
     return op.post();
 }
 
@@ -292,6 +437,12 @@ void pool_state::close(duration deadline)
     settle(std::move(lock));
 }
 
+pool_options pool_state::options() const
+{
+    const locked lock(mutex_);
+    return core_.options();
+}
+
 close_report pool_state::report() const
 {
     locked lock(mutex_);
@@ -306,23 +457,20 @@ asio::any_io_executor pool_state::executor() const
     return asio::system_executor();
 }
 
-void pool_state::abandon() noexcept
+void pool_state::abandon(bool context_lives) noexcept
 {
     locked lock(mutex_);
     core_.abandon();
+    permits_.give_back(core_.take_permit_returns());
     has_io_ = false;
     // Each connection is let go without the mutex. What leases still need stays in the session.
     for (pooled_slot& slot : slots_) {
         const std::shared_ptr<pooled_session> session = slot.session;
-        if (!session)
+        // What a lease has taken along goes on.
+        if (!session || (slot.detached && context_lives))
             continue;
         lock.unlock();
-        try {
-            session->with_io([](connection& link) { link.kill("the pool was destroyed"); });
-        } catch (const std::bad_alloc&) {
-            // The process is killed by the end of its transport.
-        }
-        session->drop_io();
+        end_now(*session);
         lock.lock();
     }
     settle(std::move(lock));

@@ -5,14 +5,17 @@
 #include "metrics/histogram.hpp"
 #include "pool/core.hpp"
 #include "pool/light_mutex.hpp"
+#include "pool/start_permits.hpp"
 #include "session/connection.hpp"
 #include "session/server_state.hpp"
 #include "session/session_state.hpp"
 
 #include <mcp_pool/detail/acquire_op.hpp>
+#include <mcp_pool/pool_events.hpp>
 #include <mcp_pool/session_pool.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -20,6 +23,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 namespace mcp_pool::detail {
 
@@ -32,6 +37,9 @@ struct pooled_slot : pooling::slot
     explicit pooled_slot(std::size_t most_leases);
 
     std::shared_ptr<pooled_session> session;
+    // Why the session ended, or was not to be had, and which one it was.
+    std::shared_ptr<const mcp_pool::diagnostics> failure;
+    std::uint64_t failed = 0;
 
 private:
     // The places of a multiplexed session.
@@ -42,8 +50,9 @@ private:
 class pooled_session : public session_state
 {
 public:
-    pooled_session(session_owner& lender, pooled_slot& place_in_pool, std::uint64_t slot_epoch)
-        : session_state(lender, 0, slot_epoch, place_in_pool.place_count)
+    pooled_session(session_owner& lender, pooled_slot& place_in_pool, std::uint64_t number,
+        std::uint64_t slot_epoch)
+        : session_state(lender, number, slot_epoch, place_in_pool.place_count)
         , where(place_in_pool)
     {}
 
@@ -74,6 +83,8 @@ public:
     // is where it was acquired.
     static lease try_acquire(
         std::shared_ptr<pool_state>& self, const std::source_location& place) noexcept;
+    // The same with an isolation key and a context, which it takes. Throws std::bad_alloc.
+    static lease try_acquire(std::shared_ptr<pool_state>& self, acquire_options& options);
     // Takes over an operation that waits for what op->wants says.
     void submit(acquire_op* op);
     void cancel(acquire_op* op) noexcept;
@@ -83,17 +94,22 @@ public:
     // others, and for values that cannot be; nothing has changed then.
     void change(const pool_overrides& changes);
     void evict_all();
+    void set_observer(std::shared_ptr<pool_observer> observer);
     // Begins to close; await it with waiter::purpose::closed.
     void close(duration deadline);
+    [[nodiscard]] pool_options options() const;
     [[nodiscard]] close_report report() const;
     [[nodiscard]] pool_stats stats() const;
     // The pool object or the execution context is being destroyed: waiters fail, everything is killed,
-    // nothing is waited for.
-    void abandon() noexcept;
+    // nothing is waited for. Detached sessions go on as long as the context lives.
+    void abandon(bool context_lives) noexcept;
 
     // The executor of the pool, or system_executor once its context is gone.
     [[nodiscard]] asio::any_io_executor executor() const;
     [[nodiscard]] const server_state& server() const noexcept { return *server_; }
+
+    // The lease on `grant` keeps its session. Throws error(errc::invalid_config) where that cannot be.
+    void detach(grant_record& grant);
 
     // session_owner
     void give_back(grant_record& grant) noexcept override;
@@ -107,6 +123,8 @@ public:
     void on_reset_failed(session_state& state, std::size_t grant,
         std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_probe_done(session_state& state) override;
+    void on_measured(session_state& state, std::size_t bytes);
+    void on_stderr_line(session_state& state, std::string line);
     void on_ended(session_state& state, const transport::end_report& report) override;
 
     // The pool strand's turn: what is due and what the core wants done.
@@ -126,7 +144,7 @@ private:
         transport::stop_step step = transport::stop_step::close_input;
         pooling::end_reason reason = pooling::end_reason::none;
         pooled_slot* slot = nullptr;
-        std::uint64_t epoch = 0;
+        std::uint64_t epoch = 0, number = 0;
         // For a reset.
         std::size_t place = 0;
         std::shared_ptr<pooled_session> session;
@@ -142,13 +160,24 @@ private:
     explicit pool_state(std::shared_ptr<server_state> server);
 
     lease grant(const locked&, pooling::lease_place& lent, duration waited,
-        const std::source_location& place, std::shared_ptr<pool_state> self) noexcept;
+        const std::source_location& place, std::shared_ptr<void>&& context,
+        std::shared_ptr<pool_state> self) noexcept;
+    // The record of a key, made if there is none. Throws std::bad_alloc.
+    [[nodiscard]] pooling::key_record* key_named(locked& lock, const std::string& name);
+    [[nodiscard]] lease finish_hit(locked lock, pooling::lease_place* lent,
+        const std::source_location& place, std::shared_ptr<void>&& context,
+        std::shared_ptr<pool_state>& self) noexcept;
     // Posts what the core has decided, pokes the strand where there is work for it. Unlocks.
     void settle(locked lock) noexcept;
     void poke() noexcept;
+    // Keys that nothing refers to any more; they are destroyed without the mutex.
+    using key_list = pooling::list_of<pooling::key_record, &pooling::key_record::in_turn>;
+    void take_unused_keys(const locked&, key_list& into) noexcept;
+    static void destroy(key_list& keys) noexcept;
     // Whether the strand has to be told of something.
     [[nodiscard]] bool wants_strand(const locked&) const noexcept;
     bool deliver(acquire_op& op) noexcept;
+    static void end_now(pooled_session& session) noexcept;
     [[nodiscard]] census count(const locked&) const noexcept;
     [[nodiscard]] static std::string describe(const census& c);
     [[nodiscard]] std::shared_ptr<const mcp_pool::diagnostics> explain(const acquire_op& op) const;
@@ -158,6 +187,24 @@ private:
     bool take_job(const locked&, job& next);
     void perform(pool_io& io, job& next) noexcept;
     void start_session(pool_io& io, job& next);
+    // Keeps why a session of a slot failed, for those who ask later; swaps the former cause out, to be
+    // destroyed without the mutex.
+    void remember(const locked&, const pooled_session& session,
+        std::shared_ptr<const mcp_pool::diagnostics>& details) noexcept;
+    [[nodiscard]] bool may_share(const session_state& session) const noexcept;
+
+    // Observers: pool_observing.cpp.
+    void make_event_room() noexcept;
+    void tell_lifecycle() noexcept;
+    void tell_outcome(acquire_op& op) noexcept;
+    void warn(std::string text);
+    // On the strand: an event that the core does not know of, behind those that it has written down.
+    void tell_in_turn(
+        pool_event& e, void (pool_observer::*function)(const pool_event&) noexcept) noexcept;
+    // Posts f(*this) to the strand; lost where there is none any more. Throws std::bad_alloc.
+    template <class F>
+    void on_strand(F f);
+    [[nodiscard]] pool_event event_of(std::uint64_t sequence) const noexcept;
 
     const std::shared_ptr<server_state> server_;
 
@@ -171,6 +218,13 @@ private:
     bool poked_ = false;
     // When the timer fires.
     time_point armed_ = time_point::max();
+    // The timer was late, and what has come meanwhile is given time to be read.
+    bool catching_up_ = false;
+    // Who is told of events; null: nobody.
+    pool_observer* observer_ = nullptr;
+    // It, and those before it, which a call may still be using.
+    std::vector<std::shared_ptr<pool_observer>> observers_;
+    pooling::start_permits permits_;
     // The most recent failed start.
     std::shared_ptr<const mcp_pool::diagnostics> last_failure_;
 
@@ -191,6 +245,14 @@ public:
 
     // Posts run() to the strand.
     void poke();
+    template <class F>
+    void post(F f)
+    {
+        asio::post(strand_, [weak = pool_, f = std::move(f)] {
+            if (const auto pool = weak.lock())
+                f(*pool);
+        });
+    }
     // On the strand: has run() called at `when`.
     void arm(time_point when);
 
@@ -205,5 +267,13 @@ private:
     // Distinguishes the present wait from cancelled ones whose handler is on its way.
     std::uint64_t wait_ = 0;
 };
+
+template <class F>
+void pool_state::on_strand(F f)
+{
+    const std::lock_guard lock(io_mutex_);
+    if (io_)
+        io_->post(std::move(f));
+}
 
 } // namespace mcp_pool::detail

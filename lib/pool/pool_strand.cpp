@@ -14,6 +14,9 @@ using std::chrono::steady_clock;
 
 namespace {
 
+// After a stall: for the reactor to hand over what has come.
+constexpr duration catch_up_time = std::chrono::milliseconds(1);
+
 const char* text(end_reason reason) noexcept
 {
     switch (reason) {
@@ -114,16 +117,33 @@ void pool_state::run(pool_io& io, bool timer_fired)
         if (!has_io_)
             return;
         poked_ = true; // This is the run that a poke would ask for.
-        if (std::exchange(timer_fired, false))
-            armed_ = time_point::max();
         const time_point now = steady_clock::now();
-        bool due = core_.next_wake() <= now && core_.tick(now);
+        if (!catching_up_ && now - armed_ > pooling::pool_core::stall
+            && armed_ != time_point::max()) {
+            // This process stood still. What came meanwhile is read before anything expires.
+            catching_up_ = true;
+            core_.stalled(now - armed_, now);
+            armed_ = now + catch_up_time;
+            lock.unlock();
+            io.arm(now + catch_up_time);
+            timer_fired = false;
+            lock.lock();
+        }
+        if (std::exchange(timer_fired, false)) {
+            armed_ = time_point::max();
+            catching_up_ = false;
+        }
+        bool due = !catching_up_ && core_.next_wake() <= now && core_.tick(now);
         // A verdict about the era expires, or turns out wrong.
         core_.set_era_known(era_known, now);
-        // A pool on its own needs nobody's permission to start a session.
-        for (std::size_t n = core_.take_permit_requests(); n != 0; --n)
-            core_.permit_granted(now);
-        core_.take_permit_returns();
+        permits_.give_back(core_.take_permit_returns());
+        for (std::size_t n = core_.take_permit_requests(); n != 0; --n) {
+            if (permits_.take(now))
+                core_.permit_granted(now);
+            else
+                core_.permit_denied(now);
+        }
+        permits_.give_back(core_.take_permit_returns());
         while (taken != batch_size && take_job(lock, jobs[taken]))
             ++taken;
         more = due || core_.has_work();
@@ -131,17 +151,19 @@ void pool_state::run(pool_io& io, bool timer_fired)
 
         for (std::size_t i = 0; i != taken; ++i)
             perform(io, jobs[i]);
+        tell_lifecycle();
 
         if (!more) {
             lock = locked(mutex_);
             if (!has_io_)
                 return;
-            if (core_.has_work() || core_.next_wake() <= steady_clock::now()) {
+            const bool due_now = !catching_up_ && core_.next_wake() <= steady_clock::now();
+            if (core_.has_work() || !core_.events().empty() || due_now) {
                 more = true;
                 continue;
             }
             poked_ = false;
-            const time_point wake = core_.next_wake();
+            const time_point wake = catching_up_ ? armed_ : core_.next_wake();
             const bool rearm = wake != armed_;
             armed_ = wake;
             lock.unlock();
@@ -158,6 +180,7 @@ bool pool_state::take_job(const locked&, job& next)
         return false;
     next.slot = static_cast<pooled_slot*>(slot);
     next.epoch = slot->epoch;
+    next.number = slot->number;
     next.step = step_of(slot->step);
     next.reason = slot->reason;
     next.place = slot->reset_place;
@@ -217,7 +240,7 @@ void pool_state::start_session(pool_io& io, job& next)
 {
     if (next.session)
         next.session->drop_io();
-    auto session = std::make_shared<pooled_session>(*this, *next.slot, next.epoch);
+    auto session = std::make_shared<pooled_session>(*this, *next.slot, next.number, next.epoch);
     std::weak_ptr<connection_events> events = weak_from_this();
     session->set_io(connection::make(io.executor, server_, session, std::move(events)));
     locked lock(mutex_);

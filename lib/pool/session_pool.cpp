@@ -30,14 +30,6 @@ using detail::waiter;
     throw error(code, std::move(details));
 }
 
-// An isolation that is asked for and not given would be worse than an error.
-[[noreturn]] void refuse_key(const pool_state& pool)
-{
-    fail(errc::invalid_config,
-        detail::server_title(pool.server().config.name)
-            + ": isolation_key is not available in this version");
-}
-
 // The part of an acquire that has to wait.
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
 {
@@ -91,11 +83,12 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, Options opt
     if (callers.cancelled() != asio::cancellation_type::none)
         fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
     if constexpr (std::is_same_v<Options, acquire_options>) {
-        if (!options.isolation_key.empty())
-            refuse_key(*pool);
+        if (lease hit = pool_state::try_acquire(pool, options))
+            co_return hit;
+    } else {
+        if (lease hit = pool_state::try_acquire(pool, options.place))
+            co_return hit;
     }
-    if (lease hit = pool_state::try_acquire(pool, options.place))
-        co_return hit;
     co_return co_await wait_for_lease(std::move(pool), whole(std::move(options)));
 }
 
@@ -171,6 +164,10 @@ std::shared_ptr<pool_state> make_state(asio::any_io_executor executor, server_co
     std::shared_ptr<detail::transport_source> source)
 {
     pool_options options = resolve(config.pool);
+    if (options.single_writer) {
+        options.max_size = 1;
+        options.min_size = std::min<std::size_t>(options.min_size, 1);
+    }
     detail::check_server(config, options);
     if (!executor)
         fail(errc::invalid_config, "a pool needs an executor");
@@ -196,7 +193,7 @@ session_pool::session_pool(asio::any_io_executor executor, server_config config,
 
 session_pool::~session_pool()
 {
-    state_->abandon();
+    state_->abandon(true);
 }
 
 asio::awaitable<lease> session_pool::acquire(acquire_options options)
@@ -208,10 +205,14 @@ asio::awaitable<lease> session_pool::acquire(acquire_options options)
 
 lease session_pool::try_acquire(acquire_options options) noexcept
 {
-    if (!options.isolation_key.empty())
-        return {};
     std::shared_ptr<pool_state> state = state_;
-    return pool_state::try_acquire(state, options.place);
+    if (options.isolation_key.empty() && !options.context)
+        return pool_state::try_acquire(state, options.place);
+    try {
+        return pool_state::try_acquire(state, options);
+    } catch (const std::bad_alloc&) {
+        return {}; // For the record of the key.
+    }
 }
 
 void session_pool::start()
@@ -249,9 +250,19 @@ pool_stats session_pool::stats() const
     return state_->stats();
 }
 
-const pool_options& session_pool::options() const noexcept
+void session_pool::change_options(const pool_overrides& changes)
 {
-    return state_->server().options;
+    state_->change(changes);
+}
+
+void session_pool::set_observer(std::shared_ptr<pool_observer> observer)
+{
+    state_->set_observer(std::move(observer));
+}
+
+pool_options session_pool::options() const
+{
+    return state_->options();
 }
 
 asio::any_io_executor session_pool::get_executor() const
@@ -303,6 +314,12 @@ void lease::discard() noexcept
         mark_dirty(dirt::respawn);
         release();
     }
+}
+
+void lease::detach()
+{
+    detail::grant_record& grant = detail::session_access::grant(*session_);
+    static_cast<pool_state&>(grant.state.owner).detach(grant);
 }
 
 void lease::mark_dirty(dirt how) noexcept

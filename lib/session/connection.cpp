@@ -154,7 +154,7 @@ void connection_driver::become_ready()
     server_->learn_era(facts.era, clock::now());
 
     auto info = std::make_shared<session_info>();
-    info->id = server_->next_session_id.fetch_add(1, std::memory_order_relaxed);
+    info->id = state_->id;
     info->pid = pid_;
     info->started_at = started_at_;
     info->era = facts.era;

@@ -34,8 +34,6 @@ public:
 
     // Bytes waiting to be written in all transports of the server.
     std::atomic<std::size_t> buffered_bytes{0};
-    // Numbers of sessions, unique in the pool.
-    std::atomic<std::uint64_t> next_session_id{1};
     // Lines on stdout that were not JSON-RPC, and byte sequences in messages that were not UTF-8.
     std::atomic<std::uint64_t> garbage_lines{0};
     std::atomic<std::uint64_t> replaced_sequences{0};

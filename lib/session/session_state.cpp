@@ -11,9 +11,9 @@
 namespace mcp_pool::detail {
 
 session_state::session_state(
-    session_owner& lender, std::size_t slot_index, std::uint64_t slot_epoch, std::size_t grants)
+    session_owner& lender, std::uint64_t number, std::uint64_t slot_epoch, std::size_t grants)
     : owner(lender)
-    , slot(slot_index)
+    , id(number)
     , epoch(slot_epoch)
     , first_grant_(*this, 0)
 {

@@ -48,13 +48,13 @@ class session_state : public std::enable_shared_from_this<session_state>
 {
 public:
     // Precondition: at least one grant.
-    session_state(session_owner& lender, std::size_t slot_index, std::uint64_t slot_epoch,
+    session_state(session_owner& lender, std::uint64_t number, std::uint64_t slot_epoch,
         std::size_t grants = 1);
 
     // The pool state: outlives every session_state that a lease can reach.
     session_owner& owner;
-    // Which slot of the pool, and which of the slot's successive sessions.
-    const std::size_t slot;
+    // Number in the pool; which of its slot's successive sessions.
+    const std::uint64_t id;
     const std::uint64_t epoch;
 
     // How many leases may hold the session at the same time.

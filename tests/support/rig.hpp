@@ -114,7 +114,7 @@ public:
     void make_connection()
     {
         told = std::make_shared<recorder>();
-        state = std::make_shared<detail::session_state>(*told, states.size(), 1, grants_);
+        state = std::make_shared<detail::session_state>(*told, states.size() + 1, 1, grants_);
         tellers.push_back(told);
         states.push_back(state);
         io = detail::connection::make(context.get_executor(), shared, state, told);

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_refused_by_name_value_and_range)
         != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
+BOOST_AUTO_TEST_CASE(options_that_contradict_each_other_are_refused_by_name)
 {
     const auto with = [](const std::function<void(pool_overrides&)>& change) {
         pool_fixture fixture;
@@ -108,18 +108,38 @@ BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
         change(o);
         return refusal_of([&] { fixture.open(o); });
     };
-    const std::string later = "is not available in this version";
-    BOOST_TEST(
-        with([](auto& o) { o.stderr = stderr_policy::log; }).find(later) != std::string::npos);
+    BOOST_TEST(with([](auto& o) { o.max_leases_per_session = 4; })
+        == "max_leases_per_session=4: expected 1, or sharing=multiplexed beside it");
+    BOOST_TEST(with([](auto& o) { o.max_leases_per_key = 2; })
+        == "max_leases_per_key=2: expected 0, or queue=fair beside it");
+    BOOST_TEST(with([](auto& o) { o.max_waiters_per_key = 3; })
+        == "max_waiters_per_key=3: expected 0, or queue=fair beside it");
     BOOST_TEST(with([](auto&) {}) == "accepted");
+}
 
+BOOST_AUTO_TEST_CASE(options_change_while_the_pool_runs_or_are_refused_by_name)
+{
     pool_fixture fixture;
     fixture.open();
-    acquire_options keyed;
-    keyed.isolation_key = "alice";
-    auto result = fixture.finish(fixture.pool->acquire(keyed));
-    BOOST_TEST(result->code() == errc::invalid_config);
-    BOOST_TEST(!fixture.pool->try_acquire(keyed));
+    pool_overrides limits;
+    limits.max_size = 4;
+    limits.idle_timeout = 7s;
+    limits.max_uses = 3;
+    fixture.pool->change_options(limits);
+    BOOST_TEST(fixture.pool->options().max_size == 4u);
+    BOOST_TEST((fixture.pool->options().idle_timeout == 7s));
+    BOOST_TEST(fixture.pool->options().max_uses == 3u);
+
+    pool_overrides kind;
+    kind.reset = reset_policy::respawn;
+    BOOST_TEST(refusal_of([&] { fixture.pool->change_options(kind); })
+        == "reset cannot be changed while the pool runs; make a new pool");
+    pool_overrides impossible;
+    impossible.max_size = 0;
+    BOOST_TEST(refusal_of([&] { fixture.pool->change_options(impossible); })
+        == "max_size=0: expected an integer from 1 to 10000");
+    // Nothing has changed.
+    BOOST_TEST(fixture.pool->options().max_size == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_cannot_be_is_refused)

@@ -34,6 +34,8 @@ public:
     virtual void destroy() noexcept = 0;
 
     acquire_options options;
+    // Of the event that tells of the outcome; 0: nobody is told.
+    std::uint64_t sequence = 0;
     lease granted;
     std::shared_ptr<const mcp_pool::diagnostics> details;
 
