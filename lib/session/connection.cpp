@@ -244,6 +244,7 @@ void connection_driver::on_ended(transport::end_report report)
 {
     const auto keep = self();
     transport_ended_ = true;
+    note_foreign_kill(report);
     end_ = std::move(report);
     note_buffered(0);
     write_deadline_ = time_point::max();
