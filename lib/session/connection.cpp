@@ -202,6 +202,15 @@ void connection_driver::on_first_output()
     }
 }
 
+void connection_driver::on_stderr_line(std::string line)
+{
+    // Scripted servers know no policy.
+    if (server_->options.stderr != stderr_policy::log)
+        return;
+    if (const auto pool = events_.lock())
+        pool->on_stderr_line(*state_, std::move(line));
+}
+
 void connection_driver::on_end_of_output()
 {
     const auto keep = self();

@@ -84,6 +84,9 @@ public:
     virtual void on_first_output() = 0;
     // One line without its line end, valid during the call. May be any bytes; never empty.
     virtual void on_line(std::string_view line) = 0;
+    // One line of stderr, escaped and bounded; only where it is to be logged, and only as many as a
+    // log can bear: others are counted, and the number is a line of its own. Also after a stop().
+    virtual void on_stderr_line(std::string line) = 0;
     // A line grew over max_message_bytes; reading has ended.
     virtual void on_oversized_line(std::size_t bytes_so_far) = 0;
     // stdout has ended: no more lines.

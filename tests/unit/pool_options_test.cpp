@@ -102,17 +102,6 @@ BOOST_AUTO_TEST_CASE(impossible_values_are_refused_by_name_value_and_range)
 
 BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
 {
-    const auto with = [](const std::function<void(pool_overrides&)>& change) {
-        pool_fixture fixture;
-        pool_overrides o;
-        change(o);
-        return refusal_of([&] { fixture.open(o); });
-    };
-    const std::string later = "is not available in this version";
-    BOOST_TEST(
-        with([](auto& o) { o.stderr = stderr_policy::log; }).find(later) != std::string::npos);
-    BOOST_TEST(with([](auto&) {}) == "accepted");
-
     pool_fixture fixture;
     fixture.open();
     acquire_options keyed;
@@ -120,6 +109,35 @@ BOOST_AUTO_TEST_CASE(what_this_version_does_not_offer_is_refused_not_ignored)
     auto result = fixture.finish(fixture.pool->acquire(keyed));
     BOOST_TEST(result->code() == errc::invalid_config);
     BOOST_TEST(!fixture.pool->try_acquire(keyed));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_for_stderr_is_named_where_it_is_wanted_and_only_there)
+{
+    pool_overrides nameless;
+    nameless.stderr = stderr_policy::file;
+    BOOST_TEST(refusal_of([&] { resolve(nameless); })
+        == "stderr=file: expected the name of a file in stderr_file");
+    pool_overrides pointless;
+    pointless.stderr_file = "server.log";
+    BOOST_TEST(refusal_of([&] { resolve(pointless); })
+        == "stderr_file=\"server.log\": expected stderr=file beside it");
+
+    asio::io_context context;
+    stdio_server server;
+    server.command = "true";
+    const auto open = [&](std::string file) {
+        server_config c("x", server);
+        c.pool.stderr = stderr_policy::file;
+        c.pool.stderr_file = std::move(file);
+        return refusal_of([&] { session_pool pool(context.get_executor(), c); });
+    };
+    BOOST_TEST(open("/no/such/directory/x.log")
+        == "server \"x\": stderr_file=\"/no/such/directory/x.log\": cannot be appended to (No "
+           "such file or directory); expected a regular file");
+    BOOST_TEST(open("/").find("cannot be appended to") != std::string::npos);
+    BOOST_TEST(open("/dev/null").find("expected a regular file") != std::string::npos);
+    BOOST_TEST(
+        open(std::string("a\0b", 3)).find("stderr_file contains a NUL") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_cannot_be_is_refused)

@@ -635,6 +635,23 @@ BOOST_AUTO_TEST_CASE(want_of_memory_is_told_with_the_count_of_the_kernel)
            "while it ran: oom_kill in /sys/fs/cgroup/memory.events went from 3 to 4");
 }
 
+BOOST_AUTO_TEST_CASE(lines_of_stderr_are_told_where_they_are_to_be_logged)
+{
+    for (const bool logged : {true, false}) {
+        pool_options o = patient();
+        o.stderr = logged ? stderr_policy::log : stderr_policy::ring;
+        rig r(personality::legacy, o);
+        r.lease();
+        r.server.write_stderr(1, "loading\nready \x1b[2J\n");
+        r.server.kill(1);
+        r.until([&] { return r.told->ended_count == 1; });
+        const std::vector<std::string> told = {"loading", "ready \\x1b[2J"};
+        BOOST_TEST(r.told->stderr_lines == (logged ? told : std::vector<std::string>{}),
+            boost::test_tools::per_element());
+        BOOST_TEST(contains(r.told->broken_details->stderr_tail, "loading"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_end_of_output_is_told_at_once_and_the_status_waited_for_only_briefly)
 {
     rig r;
