@@ -96,6 +96,9 @@ struct exit_status
 
     kind how = kind::exited;
     int value = 0;
+    // What else is known of it, for people: that a SIGKILL was not sent by the pool, and whether the
+    // kernel has killed for want of memory meanwhile. Often empty.
+    std::string note;
 
     exit_status() = default;
     exit_status(kind how_it_ended, int status_or_signal)
@@ -103,7 +106,7 @@ struct exit_status
         , value(status_or_signal)
     {}
 
-    // For people: "exit status 1", "signal 9 (SIGKILL)", ….
+    // For people: "exit status 1", "signal 9 (SIGKILL), not sent by this pool", ….
     [[nodiscard]] std::string text() const;
 };
 

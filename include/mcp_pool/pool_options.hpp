@@ -51,9 +51,14 @@ enum class scaling_policy {
 
 // Where a server's stderr goes. Its tail is kept for error messages in every case but `inherit`.
 enum class stderr_policy {
+    // Nowhere else.
     ring,
+    // Line by line, escaped, to whoever observes the pool; of more than 200 lines at once and 100 a
+    // second the rest is counted instead.
     log,
+    // The stderr of this process; nothing is kept.
     inherit,
+    // Appended to `stderr_file`.
     file,
 };
 
@@ -142,6 +147,9 @@ struct pool_options
     // How much of each server's stderr is kept.
     std::size_t stderr_tail_bytes = std::size_t{64} << 10;
     stderr_policy stderr = stderr_policy::ring;
+    // Where stderr = file. Whole lines of all sessions; at 16 MiB the file is renamed to NAME.1 and
+    // begun anew. A relative path counts from the working directory at the making of the pool.
+    std::string stderr_file;
 
     pool_options() = default;
 };
@@ -168,6 +176,7 @@ struct pool_overrides
     std::optional<duration> overdue_after;
     std::optional<std::size_t> max_message_bytes, max_buffered_bytes, stderr_tail_bytes;
     std::optional<stderr_policy> stderr;
+    std::optional<std::string> stderr_file;
 
     pool_overrides() = default;
 

@@ -178,6 +178,10 @@ void check(const pool_options& o)
     }
     if (o.max_requests_in_flight && *o.max_requests_in_flight == 0)
         refuse("max_requests_in_flight=0: expected an integer from 1 on");
+    if (o.stderr == stderr_policy::file && o.stderr_file.empty())
+        refuse("stderr=file: expected the name of a file in stderr_file");
+    if (o.stderr != stderr_policy::file && !o.stderr_file.empty())
+        refuse("stderr_file=" + in_quotes(o.stderr_file) + ": expected stderr=file beside it");
 }
 
 } // namespace
@@ -258,6 +262,7 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
     MCP_POOL_CHOOSE(max_buffered_bytes);
     MCP_POOL_CHOOSE(stderr_tail_bytes);
     MCP_POOL_CHOOSE(stderr);
+    MCP_POOL_CHOOSE(stderr_file);
 #undef MCP_POOL_CHOOSE
     check(result);
     return result;
@@ -318,6 +323,7 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     MCP_POOL_FIXED(max_buffered_bytes);
     MCP_POOL_FIXED(stderr_tail_bytes);
     MCP_POOL_FIXED(stderr);
+    MCP_POOL_FIXED(stderr_file);
 #undef MCP_POOL_FIXED
     check(next);
     return next;
@@ -337,6 +343,7 @@ void check_server(const server_config& config, const pool_options& o)
     };
     no_nul(server.command, "command");
     no_nul(server.cwd.string(), "cwd");
+    no_nul(o.stderr_file, "stderr_file");
     for (const std::string& argument : server.args)
         no_nul(argument, "an argument");
     for (const auto& [name, value] : server.env) {
@@ -345,12 +352,6 @@ void check_server(const server_config& config, const pool_options& o)
                 + ": expected a name without '=' and NUL");
         no_nul(value, "the value of an environment variable");
     }
-
-    const auto later = [&](bool asked, const char* option) {
-        if (asked)
-            refuse(of + option + " is not available in this version");
-    };
-    later(o.stderr == stderr_policy::log || o.stderr == stderr_policy::file, "stderr=log or file");
 }
 
 } // namespace detail

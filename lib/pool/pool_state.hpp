@@ -124,7 +124,7 @@ public:
         std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_probe_done(session_state& state) override;
     void on_measured(session_state& state, std::size_t bytes);
-    void on_stderr_line(session_state& state, std::string line);
+    void on_stderr_line(session_state& state, std::string line) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
 
     // The pool strand's turn: what is due and what the core wants done.

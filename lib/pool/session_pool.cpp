@@ -2,6 +2,7 @@
 #include "pool/pool_state.hpp"
 #include "session/failure.hpp"
 #include "session/transport_source.hpp"
+#include "transport/launch_texts.hpp"
 #include "transport/stdio.hpp"
 
 #include <mcp_pool/session_pool.hpp>
@@ -153,7 +154,16 @@ std::shared_ptr<detail::transport_source> processes(
     const server_config& config, const pool_options& options)
 {
     auto server = std::make_shared<const stdio_server>(std::get<stdio_server>(config.transport));
-    const transport::stdio_limits limits(options);
+    const transport::stdio_limits limits = [&] {
+        try {
+            return transport::stdio_limits(options);
+        } catch (const boost::system::system_error& problem) {
+            fail(errc::invalid_config,
+                detail::server_title(config.name) + ": stderr_file="
+                    + transport::in_quotes(options.stderr_file) + ": cannot be appended to ("
+                    + problem.code().message() + "); expected a regular file");
+        }
+    }();
     return std::make_shared<detail::transport_source>(
         [server, limits](transport::connection_strand strand, transport::transport_events& events) {
             return transport::make_stdio_transport(std::move(strand), events, server, limits);

@@ -202,6 +202,15 @@ void connection_driver::on_first_output()
     }
 }
 
+void connection_driver::on_stderr_line(std::string line)
+{
+    // Scripted servers know no policy.
+    if (server_->options.stderr != stderr_policy::log)
+        return;
+    if (const auto pool = events_.lock())
+        pool->on_stderr_line(*state_, std::move(line));
+}
+
 void connection_driver::on_end_of_output()
 {
     const auto keep = self();
@@ -244,6 +253,7 @@ void connection_driver::on_ended(transport::end_report report)
 {
     const auto keep = self();
     transport_ended_ = true;
+    note_foreign_kill(report);
     end_ = std::move(report);
     note_buffered(0);
     write_deadline_ = time_point::max();

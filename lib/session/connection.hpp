@@ -58,6 +58,8 @@ public:
     virtual void on_reset_failed(session_state& state, std::size_t grant,
         std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     virtual void on_probe_done(session_state& state) = 0;
+    // One line of the server's stderr, escaped and bounded, where stderr = log.
+    virtual void on_stderr_line(session_state& state, std::string line) = 0;
     // Nothing is left of the process. Last event; may come before the pool's stop() does.
     virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
 

@@ -83,6 +83,7 @@ private:
     void on_start_failed(transport::start_failure why) override;
     void on_first_output() override;
     void on_line(std::string_view line) override;
+    void on_stderr_line(std::string line) override;
     void on_oversized_line(std::size_t bytes_so_far) override;
     void on_end_of_output() override;
     void on_write_progress(std::size_t left) override;

@@ -131,19 +131,24 @@ bool is_safe_to_retry(const error_code& code) noexcept
 
 std::string exit_status::text() const
 {
+    std::string text;
     switch (how) {
     case kind::exited:
-        return "exit status " + std::to_string(value);
-    case kind::signalled: {
-        std::string text = "signal " + std::to_string(value);
+        text = "exit status " + std::to_string(value);
+        break;
+    case kind::signalled:
+        text = "signal " + std::to_string(value);
         if (const char* name = signal_name(value))
             text += std::string(" (SIG") + name + ")";
-        return text;
-    }
+        break;
     case kind::taken_by_host:
+        text = "a status that the host application took (it waits for every child or ignores "
+               "SIGCHLD)";
         break;
     }
-    return "a status that the host application took (it waits for every child or ignores SIGCHLD)";
+    if (!note.empty())
+        text += ", " + note;
+    return text;
 }
 
 error::error(const error_code& code, mcp_pool::diagnostics details)

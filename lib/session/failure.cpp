@@ -2,6 +2,7 @@
 
 #include "rpc/text.hpp"
 
+#include <csignal>
 #include <cstdio>
 
 namespace mcp_pool::detail {
@@ -82,6 +83,18 @@ std::string garbage_log::text() const
         all += '"' + line + '"';
     }
     return all;
+}
+
+void note_foreign_kill(transport::end_report& report)
+{
+    if (!report.status || report.killed || report.status->how != exit_status::kind::signalled
+        || report.status->value != SIGKILL)
+        return;
+    std::string& note = report.status->note;
+    note = "not sent by this pool";
+    if (const auto& oom = report.out_of_memory)
+        note += "; the kernel has killed for want of memory while it ran: oom_kill in " + oom->file
+            + " went from " + std::to_string(oom->before) + " to " + std::to_string(oom->after);
 }
 
 diagnostics describe(const circumstances& known, std::string_view what, std::string_view remedy)

@@ -1,6 +1,8 @@
 // How a connection tells people what went wrong.
 #pragma once
 
+#include "transport/transport.hpp"
+
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/error.hpp>
 
@@ -32,6 +34,9 @@ public:
 private:
     std::deque<std::string> lines_;
 };
+
+// Says in the exit status of `report` what is known of a SIGKILL that was not ours.
+void note_foreign_kill(transport::end_report& report);
 
 // What is known about a session when it fails. Texts of the server are as they came.
 struct circumstances

@@ -227,6 +227,10 @@ void scripted_process::write_stderr(const std::string& text)
 {
     stderr_ += text;
     first_output();
+    stderr_lines_.feed(text, std::chrono::steady_clock::now(), [this](std::string line) {
+        if (events_)
+            events_->on_stderr_line(std::move(line));
+    });
 }
 
 void scripted_process::on_line(const std::string& line)

@@ -4,6 +4,7 @@
 
 #include "rpc/message.hpp"
 #include "rpc/writer.hpp"
+#include "transport/stderr_lines.hpp"
 #include "transport/transport.hpp"
 
 #include <mcp_pool/testing/scripted_server.hpp>
@@ -104,6 +105,7 @@ private:
     std::size_t number_ = 0;
     rpc::reader reader_;
     std::string stderr_;
+    transport::stderr_lines stderr_lines_;
     std::deque<std::string> unread_;
     std::size_t unread_bytes_ = 0;
     bool reads_ = true;

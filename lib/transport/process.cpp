@@ -1,5 +1,6 @@
 #include "transport/process.hpp"
 
+#include "transport/cgroup.hpp"
 #include "transport/descendants.hpp"
 
 #include <algorithm>
@@ -153,6 +154,7 @@ try {
 
     // Before there is a process that its failure would leave behind.
     pidfd_ = std::make_shared<descriptor>();
+    oom_kills_before_ = count_oom_kills();
     const auto before = clock::now();
     auto made = spawn(plan, inherit_stderr_, watch.stack());
     watch.count_spawn(clock::now() - before);
@@ -253,6 +255,7 @@ process::exit_check process::check_exit() noexcept
 void process::on_exited(exit_check how, process_watch& watch) noexcept
 {
     if (how == exit_check::exited) {
+        look_for_oom_kill();
         // The unreaped leader keeps the number of the group ours.
         signal_group(pid_, SIGKILL);
         kill_descendants();
@@ -271,6 +274,22 @@ void process::on_exited(exit_check how, process_watch& watch) noexcept
     pause_ = shortest_pause;
     tell([](process_news& news) { news.exited = true; });
     linger();
+}
+
+void process::look_for_oom_kill() noexcept
+try {
+    const bool foreign = report_.status->how == exit_status::kind::signalled
+        && report_.status->value == SIGKILL && !report_.killed;
+    const auto now = foreign && oom_kills_before_ ? count_oom_kills() : std::nullopt;
+    if (!now || *now <= *oom_kills_before_)
+        return;
+    oom_kills found;
+    found.before = *oom_kills_before_;
+    found.after = *now;
+    found.file = oom_file();
+    report_.out_of_memory = std::move(found);
+} catch (const std::bad_alloc&) {
+    // The signal alone must do.
 }
 
 void process::reap() noexcept

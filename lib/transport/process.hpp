@@ -13,7 +13,9 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace mcp_pool::transport {
@@ -105,6 +107,7 @@ private:
     void look_for_exit(process_watch& watch) noexcept;
     exit_check check_exit() noexcept;
     void on_exited(exit_check how, process_watch& watch) noexcept;
+    void look_for_oom_kill() noexcept;
     void reap() noexcept;
     void linger() noexcept;
 
@@ -147,6 +150,8 @@ private:
     bool end_reported_ = false;
     bool undelivered_ = false;
     end_report report_;
+    // The kernel's count of processes killed for want of memory when this one was made.
+    std::optional<std::uint64_t> oom_kills_before_;
     std::vector<process_entry> descendants_;
 
     std::array<std::atomic<int>, 3> handed_over_{-1, -1, -1};

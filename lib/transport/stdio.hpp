@@ -1,6 +1,7 @@
 // The stdio transport: a child process and its three pipes.
 #pragma once
 
+#include "transport/stderr_file.hpp"
 #include "transport/transport.hpp"
 
 #include <mcp_pool/server.hpp>
@@ -9,17 +10,23 @@
 
 namespace mcp_pool::transport {
 
-// Limits of one stdio transport.
+// Limits of stdio transports, and where their stderr goes.
 struct stdio_limits
 {
     std::size_t max_message_bytes;
     std::size_t stderr_tail_bytes;
     stderr_policy stderr_to;
+    // Null unless stderr_to == stderr_policy::file. All transports made with copies of this share it.
+    std::shared_ptr<stderr_file> errors_file;
 
+    // Errors: throws boost::system::system_error if the file cannot be opened.
     explicit stdio_limits(const pool_options& options)
         : max_message_bytes(options.max_message_bytes)
         , stderr_tail_bytes(options.stderr_tail_bytes)
         , stderr_to(options.stderr)
+        , errors_file(options.stderr == stderr_policy::file
+                  ? std::make_shared<stderr_file>(options.stderr_file)
+                  : nullptr)
     {}
 };
 

@@ -114,7 +114,8 @@ void stdio_link::drain_output()
         if (!listened())
             return;
     }
-    drain_errors(largest_rest);
+    if (drain_errors(largest_rest))
+        errors_have_ended();
     if (!listened())
         return;
     const bool had_output = !buffer_.empty();
@@ -153,16 +154,37 @@ bool stdio_link::drain_errors(std::size_t at_most)
             return true;
         if (size <= 0) {
             errors_.reset();
+            errors_have_ended();
             return false;
         }
         const auto count = static_cast<std::size_t>(size);
         at_most -= std::min(at_most, count);
-        stderr_.append(std::string_view(bytes.data(), count));
-        note_output();
+        take_errors(std::string_view(bytes.data(), count));
         if (!listened())
             return false;
     }
     return true;
+}
+
+void stdio_link::take_errors(std::string_view bytes)
+{
+    stderr_.append(bytes);
+    note_output();
+    error_appender_.append(bytes);
+    if (limits_.stderr_to == stderr_policy::log)
+        error_lines_.feed(bytes, stderr_lines::clock::now(), [this](std::string line) {
+            if (listened())
+                events_->on_stderr_line(std::move(line));
+        });
+}
+
+void stdio_link::errors_have_ended()
+{
+    error_appender_.finish();
+    error_lines_.finish(stderr_lines::clock::now(), [this](std::string line) {
+        if (listened())
+            events_->on_stderr_line(std::move(line));
+    });
 }
 
 void stdio_link::note_output()

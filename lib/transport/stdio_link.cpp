@@ -17,6 +17,7 @@ stdio_link::stdio_link(connection_strand strand, transport_events& events,
     , limits_(limits)
     , lines_(limits.max_message_bytes)
     , stderr_(limits.stderr_tail_bytes)
+    , error_appender_(limits.errors_file)
 {
     // The first I/O object of an execution context makes the descriptors of its reactor.
     const low_descriptors_plug plug;

@@ -4,6 +4,7 @@
 #include "rpc/line_assembler.hpp"
 #include "transport/mailbox.hpp"
 #include "transport/process.hpp"
+#include "transport/stderr_lines.hpp"
 #include "transport/stderr_ring.hpp"
 #include "transport/stdio.hpp"
 #include "transport/write_queue.hpp"
@@ -64,6 +65,8 @@ private:
     void watch_errors();
     void on_errors();
     bool drain_errors(std::size_t at_most);
+    void take_errors(std::string_view bytes);
+    void errors_have_ended();
     void note_output();
 
     void await_writable();
@@ -108,6 +111,9 @@ private:
     bool end_of_output_told_ = false;
 
     stderr_ring stderr_;
+    // Where the policy asks for them.
+    stderr_lines error_lines_;
+    stderr_appender error_appender_;
     std::string start_hints_;
 
     bool stopping_ = false;

@@ -17,6 +17,8 @@ struct test_seams
     std::atomic<bool> out_of_reach{false};
     // Children look for another parent than ours, and so find it dead.
     std::atomic<bool> parent_has_died{false};
+    // Another file with the kernel's count of processes killed for want of memory.
+    std::atomic<const char*> oom_file{nullptr};
 };
 
 // Thread safety: everything.

@@ -9,8 +9,10 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +45,17 @@ struct start_failure
     start_failure() = default;
 };
 
+// The kernel has killed processes for want of memory while one of ours ran: how many it had in our
+// control group before and after, and which file says so.
+struct oom_kills
+{
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+    std::string file;
+
+    oom_kills() = default;
+};
+
 // How a transport ended.
 struct end_report
 {
@@ -50,6 +63,8 @@ struct end_report
     std::optional<exit_status> status;
     // We sent SIGKILL.
     bool killed = false;
+    // Where a SIGKILL that is not ours has ended it.
+    std::optional<oom_kills> out_of_memory;
     // Processes of the server that outlived SIGKILL (stuck in the kernel, or out of our reach).
     std::vector<int> survivors;
 
@@ -69,6 +84,9 @@ public:
     virtual void on_first_output() = 0;
     // One line without its line end, valid during the call. May be any bytes; never empty.
     virtual void on_line(std::string_view line) = 0;
+    // One line of stderr, escaped and bounded; only where it is to be logged, and only as many as a
+    // log can bear: others are counted, and the number is a line of its own. Also after a stop().
+    virtual void on_stderr_line(std::string line) = 0;
     // A line grew over max_message_bytes; reading has ended.
     virtual void on_oversized_line(std::size_t bytes_so_far) = 0;
     // stdout has ended: no more lines.

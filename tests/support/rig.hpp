@@ -53,6 +53,7 @@ public:
     // In the order in which their resets were done.
     std::vector<std::size_t> reset_grants, failed_resets;
     std::shared_ptr<const diagnostics> reset_failure;
+    std::vector<std::string> stderr_lines;
 
     void on_ready(detail::session_state&) override { ready = true; }
     void on_failed(detail::session_state&, detail::failed_start why) override
@@ -78,6 +79,10 @@ public:
         reset_failure = std::move(details);
     }
     void on_probe_done(detail::session_state&) override { ++probe_done; }
+    void on_stderr_line(detail::session_state&, std::string line) override
+    {
+        stderr_lines.push_back(std::move(line));
+    }
     void on_ended(detail::session_state&, const transport::end_report& report) override
     {
         ended = report;

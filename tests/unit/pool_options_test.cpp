@@ -142,6 +142,35 @@ BOOST_AUTO_TEST_CASE(options_change_while_the_pool_runs_or_are_refused_by_name)
     BOOST_TEST(fixture.pool->options().max_size == 4u);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_for_stderr_is_named_where_it_is_wanted_and_only_there)
+{
+    pool_overrides nameless;
+    nameless.stderr = stderr_policy::file;
+    BOOST_TEST(refusal_of([&] { resolve(nameless); })
+        == "stderr=file: expected the name of a file in stderr_file");
+    pool_overrides pointless;
+    pointless.stderr_file = "server.log";
+    BOOST_TEST(refusal_of([&] { resolve(pointless); })
+        == "stderr_file=\"server.log\": expected stderr=file beside it");
+
+    asio::io_context context;
+    stdio_server server;
+    server.command = "true";
+    const auto open = [&](std::string file) {
+        server_config c("x", server);
+        c.pool.stderr = stderr_policy::file;
+        c.pool.stderr_file = std::move(file);
+        return refusal_of([&] { session_pool pool(context.get_executor(), c); });
+    };
+    BOOST_TEST(open("/no/such/directory/x.log")
+        == "server \"x\": stderr_file=\"/no/such/directory/x.log\": cannot be appended to (No "
+           "such file or directory); expected a regular file");
+    BOOST_TEST(open("/").find("cannot be appended to") != std::string::npos);
+    BOOST_TEST(open("/dev/null").find("expected a regular file") != std::string::npos);
+    BOOST_TEST(
+        open(std::string("a\0b", 3)).find("stderr_file contains a NUL") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_cannot_be_is_refused)
 {
     asio::io_context context;

@@ -68,6 +68,7 @@ struct events final : transport_events
     void on_start_failed(start_failure why) override { fail(why.message); }
     void on_first_output() override {}
     void on_line(std::string_view line) override { lines.emplace_back(line); }
+    void on_stderr_line(std::string) override { fail("a line of stderr"); }
     void on_oversized_line(std::size_t) override { fail("oversized"); }
     void on_end_of_output() override {}
     void on_write_progress(std::size_t) override {}

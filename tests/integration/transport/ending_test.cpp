@@ -1,5 +1,6 @@
 // How processes end, by themselves and by the stop ladder, and who is left of them.
 #include "scene.hpp"
+#include "transport/cgroup.hpp"
 
 #include <csignal>
 
@@ -53,6 +54,31 @@ void start_with_grandchildren(scene& s, std::size_t count)
         BOOST_REQUIRE(is_alive(grandchild));
 }
 
+// In the place of the file in which the kernel counts.
+class oom_counter
+{
+public:
+    oom_counter()
+        : path_(
+            std::filesystem::temp_directory_path() / ("mcp_pool_oom_" + std::to_string(::getpid())))
+    {
+        seams().oom_file = path_.c_str();
+    }
+    ~oom_counter()
+    {
+        seams().oom_file = nullptr;
+        std::filesystem::remove(path_);
+    }
+
+    void says(int kills) const
+    {
+        std::ofstream(path_) << "low 0\noom 1\noom_kill " << kills << "\noom_group_kill 0\n";
+    }
+
+private:
+    const std::filesystem::path path_;
+};
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(endings, balance)
@@ -70,6 +96,56 @@ BOOST_AUTO_TEST_CASE(an_exit_status_is_reported)
         BOOST_TEST(s.events.story == story, boost::test_tools::per_element());
         expect_nothing_left(s);
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_foreign_kill_comes_with_the_kernels_count_of_kills_for_want_of_memory)
+{
+    const oom_counter counter;
+    counter.says(3);
+    scene s(server("echo"));
+    s.io->start();
+    s.until_started();
+    counter.says(4);
+    ::kill(*s.events.pid, SIGKILL);
+    const end_report& report = s.until_ended();
+    expect_signalled(s, SIGKILL);
+    BOOST_TEST(!report.killed);
+    BOOST_TEST_REQUIRE(report.out_of_memory.has_value());
+    BOOST_TEST(report.out_of_memory->before == 3U);
+    BOOST_TEST(report.out_of_memory->after == 4U);
+    BOOST_TEST(report.out_of_memory->file == oom_file());
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_not_blamed_where_the_count_stood_still_or_the_kill_was_ours)
+{
+    const oom_counter counter;
+    counter.says(3);
+    {
+        scene s(server("echo"));
+        s.io->start();
+        s.until_started();
+        ::kill(*s.events.pid, SIGKILL);
+        BOOST_TEST(!s.until_ended().out_of_memory.has_value());
+    }
+    {
+        scene s(server("echo"));
+        s.io->start();
+        s.until_started();
+        counter.says(4);
+        s.io->stop(stop_step::kill);
+        BOOST_TEST(s.until_ended().killed);
+        BOOST_TEST(!s.events.end->out_of_memory.has_value());
+    }
+    {
+        scene s(server("echo"));
+        s.io->start();
+        s.until_started();
+        counter.says(5);
+        ::kill(*s.events.pid, SIGSEGV);
+        s.until_ended();
+        expect_signalled(s, SIGSEGV);
+        BOOST_TEST(!s.events.end->out_of_memory.has_value());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_deadly_signal_is_reported)

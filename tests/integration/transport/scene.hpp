@@ -120,6 +120,7 @@ class recorder final : public transport_events
 public:
     std::vector<std::string> story;
     std::vector<std::string> lines;
+    std::vector<std::string> error_lines;
     std::optional<int> pid;
     std::optional<start_failure> failure;
     std::optional<std::size_t> oversized;
@@ -187,6 +188,11 @@ private:
         line_bytes = line.size();
         lines.emplace_back(line.substr(0, 1000));
         note("line");
+    }
+    void on_stderr_line(std::string line) override
+    {
+        error_lines.push_back(std::move(line));
+        note("stderr line");
     }
     void on_oversized_line(std::size_t bytes) override
     {

@@ -148,6 +148,65 @@ BOOST_AUTO_TEST_CASE(an_inherited_stderr_is_the_hosts)
     BOOST_TEST(s.io->stderr_tail().empty());
 }
 
+BOOST_AUTO_TEST_CASE(stderr_is_told_line_by_line_where_it_is_to_be_logged)
+{
+    stdio_limits limits = default_limits();
+    limits.stderr_to = stderr_policy::log;
+    {
+        scene s(server("write_pid"), limits);
+        s.io->start();
+        s.until([&] { return !s.events.error_lines.empty(); });
+        BOOST_TEST(s.events.error_lines.front() == "to stderr");
+        BOOST_TEST(s.io->stderr_tail() == "to stderr\n");
+    }
+    // The end of the stream ends its last line, also after a stop.
+    scene s(server("last_words"), limits);
+    s.start_and_wait_for("ready");
+    s.io->stop(stop_step::close_input);
+    s.until_ended();
+    BOOST_TEST(s.events.error_lines == std::vector<std::string>{"last words"},
+        boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_that_destroys_the_transport_hears_no_further_line_of_stderr)
+{
+    stdio_limits limits = default_limits();
+    limits.stderr_to = stderr_policy::log;
+    scene s(server("stderr_lines", "50"), limits);
+    s.events.after = [&s](const std::string& event) {
+        if (event == "stderr line")
+            s.io.reset();
+    };
+    s.io->start();
+    s.until([&] { return !s.io; });
+    s.context.restart();
+    s.context.poll();
+    BOOST_TEST(s.events.error_lines.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(stderr_of_several_sessions_is_appended_to_one_file)
+{
+    const std::filesystem::path file = std::filesystem::temp_directory_path()
+        / ("mcp_pool_stderr_" + std::to_string(::getpid()));
+    pool_options options;
+    options.stderr = stderr_policy::file;
+    options.stderr_file = file.native();
+    {
+        const stdio_limits limits(options);
+        for (int i = 0; i < 2; ++i) {
+            scene s(server("burst", "1"), limits);
+            s.io->start();
+            s.until_ended();
+            BOOST_TEST(s.io->stderr_tail() == "last words");
+            BOOST_TEST(s.events.error_lines.empty());
+        }
+    }
+    std::ifstream written(file);
+    const std::string text(std::istreambuf_iterator<char>(written), {});
+    BOOST_TEST(text == "last words\nlast words\n");
+    std::filesystem::remove(file);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_written_before_the_exit_is_not_lost)
 {
     for (int i = 0; i < 10; ++i) {

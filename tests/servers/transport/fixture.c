@@ -269,6 +269,11 @@ int main(int argc, char** argv)
         say("flooded");
         return echo();
     }
+    if (strcmp(mode, "stderr_lines") == 0) {
+        for (long i = 0; i < number; ++i)
+            write_all(2, "line\n", 5);
+        return echo();
+    }
     if (strcmp(mode, "one_line") == 0) {
         flood(1, number);
         say("");

@@ -1,5 +1,6 @@
 // Requests through a connection: answers of every kind, limits, cancellation, timeouts, release,
 // end.
+#include "session/failure.hpp"
 #include "support/talk.hpp"
 
 #include <map>
@@ -591,6 +592,64 @@ BOOST_AUTO_TEST_CASE(a_death_fails_what_is_in_flight_with_status_and_stderr)
     r.finish(late);
     BOOST_TEST((late->code == errc::not_sent));
     BOOST_TEST(contains(late->details.message, "signal 9 (SIGKILL)"), late->details.message);
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_is_told_as_ours_or_as_somebody_elses)
+{
+    rig foreign;
+    foreign.lease();
+    foreign.server.kill(1);
+    foreign.until([&] { return foreign.told->ended_count == 1; });
+    BOOST_TEST(foreign.told->ended->status->text() == "signal 9 (SIGKILL), not sent by this pool");
+    const auto late = foreign.call();
+    foreign.finish(late);
+    BOOST_TEST(contains(late->details.message,
+                   "the process ended with signal 9 (SIGKILL), not sent by this pool"),
+        late->details.message);
+    BOOST_TEST(late->details.exit_status->note == "not sent by this pool");
+
+    rig ours;
+    ours.lease();
+    ours.io->stop(transport::stop_step::kill, "the pool is closed");
+    ours.until([&] { return ours.told->ended_count == 1; });
+    BOOST_TEST(ours.told->ended->status->text() == "signal 9 (SIGKILL)");
+
+    rig other;
+    other.lease();
+    other.server.kill(1, 11);
+    other.until([&] { return other.told->ended_count == 1; });
+    BOOST_TEST(other.told->ended->status->text() == "signal 11 (SIGSEGV)");
+}
+
+BOOST_AUTO_TEST_CASE(want_of_memory_is_told_with_the_count_of_the_kernel)
+{
+    transport::end_report report;
+    report.status = exit_status(exit_status::kind::signalled, 9);
+    report.out_of_memory.emplace();
+    report.out_of_memory->before = 3;
+    report.out_of_memory->after = 4;
+    report.out_of_memory->file = "/sys/fs/cgroup/memory.events";
+    detail::note_foreign_kill(report);
+    BOOST_TEST(report.status->text()
+        == "signal 9 (SIGKILL), not sent by this pool; the kernel has killed for want of memory "
+           "while it ran: oom_kill in /sys/fs/cgroup/memory.events went from 3 to 4");
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_stderr_are_told_where_they_are_to_be_logged)
+{
+    for (const bool logged : {true, false}) {
+        pool_options o = patient();
+        o.stderr = logged ? stderr_policy::log : stderr_policy::ring;
+        rig r(personality::legacy, o);
+        r.lease();
+        r.server.write_stderr(1, "loading\nready \x1b[2J\n");
+        r.server.kill(1);
+        r.until([&] { return r.told->ended_count == 1; });
+        const std::vector<std::string> told = {"loading", "ready \\x1b[2J"};
+        BOOST_TEST(r.told->stderr_lines == (logged ? told : std::vector<std::string>{}),
+            boost::test_tools::per_element());
+        BOOST_TEST(contains(r.told->broken_details->stderr_tail, "loading"));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_end_of_output_is_told_at_once_and_the_status_waited_for_only_briefly)

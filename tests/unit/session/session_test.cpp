@@ -348,6 +348,9 @@ BOOST_AUTO_TEST_CASE(an_exit_status_reads_as_people_say_it)
     BOOST_TEST(exit_status(kind::exited, 3).text() == "exit status 3");
     BOOST_TEST(exit_status(kind::signalled, 9).text() == "signal 9 (SIGKILL)");
     BOOST_TEST(exit_status(kind::signalled, 250).text() == "signal 250");
+    exit_status noted(kind::signalled, 9);
+    noted.note = "not sent by this pool";
+    BOOST_TEST(noted.text() == "signal 9 (SIGKILL), not sent by this pool");
     BOOST_TEST(
         exit_status(kind::taken_by_host, 0).text().find("host application") != std::string::npos);
 }
