@@ -111,7 +111,8 @@ std::string pool_core::check_demand(time_point now) const
         return {};
     const bool later = (failing() && now < retry_at_ && next_wake_ <= retry_at_)
         || (now < ask_again_at_ && next_wake_ <= ask_again_at_);
-    if (!later && starts_planned() < starts_at_once() && taken() < options_.max_size)
+    if (!later && starts_planned() < starts_at_once() && taken() < options_.max_size
+        && !empty_.empty())
         return "a start is wanted, there is room, and nothing is being done about it";
     if (!later && starts_for_waiters() != 0 && starts_planned() == 0 && !idle_.empty()
         && count(slot_state::stopping) == 0)
@@ -148,7 +149,7 @@ std::string pool_core::check(const slot& s, time_point now) const
         && (idle_wake(s) < s.wake || s.wake < next_wake_))
         return "an idle session would be forgotten";
     if (s.state == slot_state::leased && overdue_at(s) > now && overdue_at(s) != time_point::max()
-        && !s.ended && (overdue_at(s) < s.wake || s.wake < next_wake_))
+        && !(s.ended && closing_) && (overdue_at(s) < s.wake || s.wake < next_wake_))
         return "an overdue lease would not be reported";
     if (s.ended && s.todo != slot_action::none && s.state != slot_state::empty)
         return "there is work for a session that has ended";

@@ -26,6 +26,9 @@ void pool_core::close(time_point deadline, time_point now) noexcept
     }
     for (auto it = busy_.begin(); it != busy_.end();) {
         slot& s = *it++;
+        update_open(s);
+        if (s.ended)
+            unlink_wake(s);
         if (s.ended || s.detached)
             continue;
         if (on_ladder(s)) {

@@ -56,11 +56,13 @@ void pool_core::acquire(waiter& w, time_point now) noexcept
 {
     w.wants = purpose::lease;
     w.enqueued_at = now;
-    if (closing_)
-        return claim(w, errc::pool_closed);
     key_record& key = key_of(w.key);
     w.key = &key;
     hold(key);
+    if (closing_) {
+        claim(w, errc::pool_closed);
+        return drop(key);
+    }
     if (options_.scaling == scaling_policy::adaptive)
         load_.arrived(now);
     bool changed = false;
@@ -318,6 +320,8 @@ void pool_core::settle(time_point now, std::size_t batch) noexcept
     if (abandoned_)
         return;
     follow_load(now);
+    if (const bool above = alive() > options_.max_size; above != std::exchange(above_max_, above))
+        offer_places(now);
     balance(now);
     probe_postponed(now);
 

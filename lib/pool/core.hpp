@@ -272,7 +272,14 @@ private:
     void serve_from_idle(key_record& key, time_point now) noexcept;
     // Whose turn it is for a place of `s`. Null: nobody's. `respawn`: the session has to end for the
     // one whose turn it is.
-    [[nodiscard]] waiter* choose(slot& s, bool& respawn) noexcept;
+    [[nodiscard]] waiter* choose(slot& s, time_point now, bool& respawn) noexcept;
+    // Somebody is to be served by `s`, which does not fit `first`, whose turn it is: false if that has
+    // happened too often.
+    [[nodiscard]] bool may_overtake(waiter& first, time_point now) noexcept;
+    // A session for whoever is first is on its way, or none can be: ending another would not help.
+    [[nodiscard]] bool served_soon(time_point now) const noexcept;
+    // The session ends for whoever is first.
+    void give_way(slot& s, time_point now) noexcept;
     // Who is served next by a session that fits everybody; null if nobody may be.
     [[nodiscard]] waiter* head() noexcept;
     // May be lent as far as the pool is concerned: none, else why not.
@@ -289,6 +296,8 @@ private:
     void make_available(slot& s, time_point now) noexcept;
     // For a session that some hold: free places to whoever waits.
     void lend_more(slot& s, time_point now) noexcept;
+    // The same for all of them, because what lendable() goes by has changed.
+    void offer_places(time_point now) noexcept;
     [[nodiscard]] group_list& group_of(const slot& s) noexcept
     {
         return s.stateless || !s.key ? unbound_ : s.key->idle;
@@ -326,6 +335,10 @@ private:
     void wake(slot& s, time_point now) noexcept;
     void wake_idle(slot& s, time_point now) noexcept;
     void wake_leased(slot& s, time_point now) noexcept;
+    void report_overdue(slot& s, time_point now) noexcept;
+    // By when the first of its resets must be done.
+    [[nodiscard]] static time_point reset_deadline(const slot& s) noexcept;
+    void give_up_resets(slot& s) noexcept;
     void probe_failed(slot& s, time_point now) noexcept;
     // Starts the probes that had to wait for a place.
     void probe_postponed(time_point now) noexcept;
@@ -355,7 +368,7 @@ private:
     // Recycles s if its time has come. False if it is not in service any more.
     bool recycle_if_due(slot& s, time_point now) noexcept;
     // Has it replaced, by a session that is started before where there is room.
-    void recycle(slot& s, end_reason why, time_point now) noexcept;
+    void recycle(slot& s, end_reason why) noexcept;
     // It is retired as soon as nobody holds it.
     void doom(slot& s, end_reason why) noexcept;
     // A session has become ready, or none will: those that waited for it go.
@@ -377,6 +390,11 @@ private:
     [[nodiscard]] std::size_t taken() const noexcept
     {
         return size() + permits_pending_ + permit_requests_;
+    }
+    // There is no room for another start, and none is about to come.
+    [[nodiscard]] bool full() const noexcept
+    {
+        return taken() >= options_.max_size + count(slot_state::stopping);
     }
     [[nodiscard]] std::size_t places_per_session() const noexcept
     {
@@ -417,6 +435,8 @@ private:
     std::size_t outside_ = 0;
     // Of partly lent sessions.
     std::size_t open_places_ = 0;
+    // More sessions are alive than max_size, which was lowered.
+    bool above_max_ = false;
     std::uint64_t last_session_ = 0;
     slot_list empty_;
     // Most recently used first.

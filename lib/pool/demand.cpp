@@ -89,7 +89,7 @@ void pool_core::balance(time_point now) noexcept
             permit_requests_ += std::min(wanted - starts_planned(), starts_allowed(now));
     }
     // Nothing is coming that could replace them, and there is no room for it.
-    if (due_ != 0 && starts_planned() == 0 && taken() >= options_.max_size)
+    if (due_ != 0 && starts_planned() == 0 && full())
         dismiss_due(due_, now);
 }
 
@@ -220,7 +220,9 @@ void pool_core::evict_all(time_point now) noexcept
         retire(idle_.front(), end_reason::evicted, now);
     for (auto it = busy_.begin(); it != busy_.end();) {
         slot& s = *it++;
-        if (s.state != slot_state::leased && !on_ladder(s) && s.todo != slot_action::start)
+        if (s.state == slot_state::leased)
+            update_open(s);
+        else if (!on_ladder(s) && s.todo != slot_action::start)
             retire(s, end_reason::evicted, now);
     }
     settle(now);

@@ -64,19 +64,13 @@ void pool_core::break_lease(slot& s, end_reason why, time_point now) noexcept
 
 void pool_core::begin_ladder(slot& s, end_reason why, time_point now) noexcept
 {
-    if (s.resets != 0) {
-        for (std::uint16_t i = 0; i != s.place_count; ++i) {
-            if (s.places[i].state == lease_place::stage::resetting)
-                s.places[i].state = lease_place::stage::free;
-        }
-        s.resets = 0;
-    }
+    give_up_resets(s);
     if (!s.detached) {
         s.reason = why;
         ++counters_.ended[static_cast<std::size_t>(why)];
         if (why == end_reason::start_failed)
             note(core_event::kind::start_failed, &s, now - s.started_at);
-        else
+        else if (s.ready_at != time_point{})
             note(core_event::kind::retired, &s, now - s.ready_at);
     }
     s.step = stop_rung::close_input;
@@ -104,7 +98,7 @@ void pool_core::climb(slot& s, time_point now) noexcept
     }
     want(s, slot_action::stop);
     s.deadline = rung_deadline(s.step, now);
-    wake_at(s, s.deadline);
+    wake_at(s, leased_wake(s));
 }
 
 time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexcept
@@ -133,6 +127,8 @@ void pool_core::leave(slot& s) noexcept
     s.ended = true;
     s.deadline = time_point::max();
     unlink_wake(s);
+    if (!closing_)
+        wake_at(s, overdue_at(s));
     want(s, slot_action::none);
 }
 

@@ -15,12 +15,10 @@ constexpr duration measure_interval = std::chrono::seconds(1);
 
 lease_place* pool_core::try_acquire(key_record* wanted, time_point now) noexcept
 {
-    if (closing_)
-        return nullptr;
     key_record& key = key_of(wanted);
     hold(key);
     bool changed = false;
-    lease_place* const place = take(key, now, changed);
+    lease_place* const place = closing_ ? nullptr : take(key, now, changed);
     if (place && options_.scaling == scaling_policy::adaptive) {
         load_.arrived(now);
         next_wake_ = std::min(next_wake_, load_.next_step());
@@ -40,6 +38,12 @@ lease_place* pool_core::take(key_record& key, time_point now, bool& changed) noe
     slot* const s = candidate(key, now, changed);
     if (!s)
         return nullptr;
+    if (waiter* const first = head();
+        first && !fits(*s, *first->key) && !may_overtake(*first, now)) {
+        changed = true;
+        give_way(*s, now);
+        return nullptr;
+    }
     ++counters_.hits;
     lease_place& place = grant(*s, key, now);
     changed = changed || s->doomed != end_reason::none;
@@ -51,16 +55,17 @@ slot* pool_core::candidate(key_record& key, time_point now, bool& changed) noexc
 {
     slot* silent = nullptr;
     for (group_list* const group : {&key.idle, &unbound_}) {
-        while (!group->empty()) {
-            slot& s = group->front();
-            if (recycle_if_due(s, now)) {
-                if (!stale(s, now))
-                    return &s;
+        for (auto it = group->begin(); it != group->end();) {
+            slot& s = *it++;
+            if (!recycle_if_due(s, now)) {
+                retire(s, s.doomed, now);
+                changed = true;
+            } else if (!stale(s, now)) {
+                return &s;
+            } else {
+                // One that is less recently used may have been probed since.
                 silent = silent ? silent : &s;
-                break;
             }
-            retire(s, s.doomed, now);
-            changed = true;
         }
     }
     slot* const open = open_session(key);
@@ -127,8 +132,7 @@ lease_place& pool_core::grant(slot& s, key_record& key, time_point now) noexcept
     if (options_.overdue_after != duration::zero())
         wake_at(s, detail::saturating_add(now, options_.overdue_after));
     if (const std::size_t most = most_uses(); most != 0 && s.uses >= most)
-        recycle(
-            s, options_.reset == reset_policy::respawn ? end_reason::reset : end_reason::uses, now);
+        recycle(s, options_.reset == reset_policy::respawn ? end_reason::reset : end_reason::uses);
     update_open(s);
     return *p;
 }
@@ -151,7 +155,7 @@ waiter* pool_core::head() noexcept
     return round_.empty() ? nullptr : &round_.front().waiters.front();
 }
 
-waiter* pool_core::choose(slot& s, bool& respawn) noexcept
+waiter* pool_core::choose(slot& s, time_point now, bool& respawn) noexcept
 {
     waiter* const first = head();
     if (!first || fits(s, *first->key))
@@ -159,14 +163,35 @@ waiter* pool_core::choose(slot& s, bool& respawn) noexcept
     key_record& own = *s.key;
     if (own.waiters.empty() || at_limit(own))
         return nullptr;
-    // The first one is overtaken for as long as a session for it is on its way, and a few times more.
-    const bool served_soon = starts_planned() + count(slot_state::stopping) != 0;
-    if (!served_soon && first->overtaken == overtakings) {
-        respawn = true;
-        return nullptr;
-    }
-    first->overtaken = static_cast<std::uint8_t>(first->overtaken + (served_soon ? 0 : 1));
-    return &own.waiters.front();
+    respawn = !may_overtake(*first, now);
+    return respawn ? nullptr : &own.waiters.front();
+}
+
+// Somebody whose turn it is may be overtaken for as long as a session is on its way, and a few times
+// more.
+bool pool_core::may_overtake(waiter& first, time_point now) noexcept
+{
+    if (served_soon(now))
+        return true;
+    if (first.overtaken == overtakings)
+        return false;
+    ++first.overtaken;
+    return true;
+}
+
+bool pool_core::served_soon(time_point now) const noexcept
+{
+    return starts_planned() + count(slot_state::stopping) != 0 || taken() < options_.max_size
+        || (failing() && now < retry_at_);
+}
+
+void pool_core::give_way(slot& s, time_point now) noexcept
+{
+    if (s.leases == 0)
+        return retire(s, end_reason::rekeyed, now);
+    doom(s, end_reason::rekeyed);
+    // The leases may last: not every session has to end for the same waiter meanwhile.
+    head()->overtaken = 0;
 }
 
 void pool_core::vacate_place(lease_place& p) noexcept
@@ -246,9 +271,9 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
         return false;
     }
     if (s.resets != 0) {
+        const time_point deadline = s.deadline;
         enter(s, slot_state::resetting);
-        s.deadline = detail::saturating_add(now, options_.reset_timeout);
-        wake_at(s, s.deadline);
+        s.deadline = deadline;
         return false;
     }
     const bool common = queue_.empty() && !s.suspect && options_.max_lifetime == duration::zero();
@@ -293,6 +318,8 @@ bool pool_core::detach(slot& s, time_point now) noexcept
     s.reason = end_reason::detached;
     ++counters_.ended[static_cast<std::size_t>(end_reason::detached)];
     note(core_event::kind::retired, &s, now - s.ready_at);
+    // Its share has room for another one.
+    serve_from_idle(key, now);
     settle(now);
     return true;
 }
@@ -313,13 +340,13 @@ void pool_core::make_available(slot& s, time_point now) noexcept
 {
     bool respawn = false;
     while (s.leases + s.resets != s.place_count && s.doomed == end_reason::none) {
-        waiter* const next = choose(s, respawn);
+        waiter* const next = choose(s, now, respawn);
         if (!next)
             break;
         serve(*next, s, now);
     }
-    if (respawn && s.leases == 0)
-        return retire(s, end_reason::rekeyed, now);
+    if (respawn)
+        return give_way(s, now);
     if (s.leases != 0)
         return;
     // A probe is no use: the session goes back to its place in the order of use.
@@ -342,15 +369,26 @@ void pool_core::make_available(slot& s, time_point now) noexcept
 void pool_core::lend_more(slot& s, time_point now) noexcept
 {
     bool respawn = false;
+    // A session that is never quite free grows old all the same.
+    if (lendable(s))
+        recycle_if_due(s, now);
     while (lendable(s) && s.leases + s.resets != s.place_count) {
-        waiter* const next = choose(s, respawn);
+        waiter* const next = choose(s, now, respawn);
         if (!next)
             break;
         serve(*next, s, now);
     }
     if (respawn)
-        doom(s, end_reason::rekeyed);
+        give_way(s, now);
     update_open(s);
+}
+
+void pool_core::offer_places(time_point now) noexcept
+{
+    for (slot& s : busy_) {
+        if (s.state == slot_state::leased && s.place_count != 1)
+            lend_more(s, now);
+    }
 }
 
 void pool_core::update_open(slot& s) noexcept

@@ -94,22 +94,28 @@ bool pool_core::recycle_if_due(slot& s, time_point now) noexcept
 {
     if (s.doomed != end_reason::none)
         return false;
+    if (const std::size_t most = most_uses(); most != 0 && s.uses >= most) {
+        // max_uses has been lowered meanwhile.
+        recycle(s, end_reason::uses);
+        return false;
+    }
     if (options_.max_lifetime == duration::zero() || lifetime_due(s) > now)
         return true;
     next_retirement_ = now
         + options_.max_lifetime / static_cast<int>(std::max<std::size_t>(size(), 1));
-    recycle(s, end_reason::lifetime, now);
+    recycle(s, end_reason::lifetime);
     return s.doomed == end_reason::none;
 }
 
-void pool_core::recycle(slot& s, end_reason why, time_point now) noexcept
+void pool_core::recycle(slot& s, end_reason why) noexcept
 {
-    if (s.doomed != end_reason::none || s.due != end_reason::none)
-        return;
-    owed_ = std::min(owed_ + 1, options_.max_size);
     // A session that must not serve again cannot wait for the one that replaces it.
     const bool at_once = why == end_reason::uses || why == end_reason::reset;
-    if (at_once || taken() >= options_.max_size || (failing() && now < retry_at_)) {
+    if (s.doomed != end_reason::none || (s.due != end_reason::none && !at_once))
+        return;
+    if (s.due == end_reason::none)
+        owed_ = std::min(owed_ + 1, options_.max_size);
+    if (at_once || full()) {
         doom(s, why);
     } else {
         s.due = why;
@@ -157,7 +163,7 @@ void pool_core::measured(slot& s, std::uint64_t epoch, std::size_t bytes, time_p
     if (late(s, epoch) || options_.max_rss == 0 || bytes <= options_.max_rss || on_ladder(s)
         || s.detached || s.state == slot_state::starting)
         return;
-    recycle(s, end_reason::memory, now);
+    recycle(s, end_reason::memory);
     if (s.state == slot_state::idle && s.doomed != end_reason::none)
         retire(s, s.doomed, now);
     settle(now);

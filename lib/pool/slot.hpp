@@ -104,6 +104,8 @@ struct lease_place
     // Has been reported as overdue.
     bool overdue = false;
     time_point leased_at{};
+    // Resetting: by when it must be done.
+    time_point reset_by{};
     // Of the lease; never null while it is out.
     key_record* key = nullptr;
     // Which lease of the session it is, counted from 1.

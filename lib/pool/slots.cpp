@@ -79,6 +79,7 @@ void pool_core::begin_start(slot& s, time_point now) noexcept
     ++s.epoch;
     s.number = ++last_session_;
     s.uses = 0;
+    s.ready_at = time_point{};
     s.reason = s.doomed = s.due = end_reason::none;
     s.step = stop_rung::close_input;
     s.ended = s.expired = s.proven = s.suspect = s.stateless = false;
@@ -151,9 +152,32 @@ void pool_core::begin_reset(lease_place& p, time_point now) noexcept
     p.reset_asked = false;
     ++s.resets;
     ++counters_.resets;
-    s.deadline = std::min(s.deadline, after(now, options_.reset_timeout));
+    p.reset_by = after(now, options_.reset_timeout);
+    s.deadline = reset_deadline(s);
     wake_at(s, s.deadline);
     want(s, slot_action::reset);
+}
+
+time_point pool_core::reset_deadline(const slot& s) noexcept
+{
+    time_point earliest = time_point::max();
+    for (std::uint16_t i = 0; s.resets != 0 && i != s.place_count; ++i) {
+        if (s.places[i].state == lease_place::stage::resetting)
+            earliest = std::min(earliest, s.places[i].reset_by);
+    }
+    return earliest;
+}
+
+void pool_core::give_up_resets(slot& s) noexcept
+{
+    for (std::uint16_t i = 0; s.resets != 0 && i != s.place_count; ++i) {
+        if (s.places[i].state == lease_place::stage::resetting) {
+            s.places[i].state = lease_place::stage::free;
+            --s.resets;
+        }
+    }
+    if (s.todo == slot_action::reset)
+        want(s, slot_action::none);
 }
 
 void pool_core::reset_done(
@@ -169,9 +193,8 @@ void pool_core::reset_done(
     --s.resets;
     if (!undone && s.doomed == end_reason::none)
         doom(s, end_reason::reset);
+    s.deadline = reset_deadline(s);
     if (s.state == slot_state::leased) {
-        if (s.resets == 0)
-            s.deadline = time_point::max();
         lend_more(s, now);
     } else if (s.resets == 0 || s.doomed != end_reason::none) {
         admit(s, now);
@@ -252,8 +275,11 @@ void pool_core::stalled(duration late_by, time_point now) noexcept
             s.deadline = after(s.deadline, late_by);
         else if (s.state == slot_state::probing)
             s.deadline = after(now, options_.probe_timeout);
-        else if (s.resets != 0)
-            s.deadline = after(now, options_.reset_timeout);
+        else if (s.resets != 0) {
+            for (std::uint16_t i = 0; i != s.place_count; ++i)
+                s.places[i].reset_by = after(now, options_.reset_timeout);
+            s.deadline = reset_deadline(s);
+        }
     }
     // Whatever is due now looks at its deadline again, after the input has been read.
 }
@@ -265,10 +291,11 @@ void pool_core::wake(slot& s, time_point now) noexcept
         note_success(s);
     if (s.state == slot_state::idle)
         return wake_idle(s, now);
+    report_overdue(s, now);
     if (s.state == slot_state::leased && !on_ladder(s))
         return wake_leased(s, now);
     if (s.deadline > now)
-        return wake_at(s, std::min(s.deadline, proof_due(s)));
+        return wake_at(s, leased_wake(s));
     switch (s.state) {
     case slot_state::starting:
         if (s.todo == slot_action::start) {
@@ -327,36 +354,36 @@ void pool_core::wake_leased(slot& s, time_point now) noexcept
 {
     if (s.resets != 0 && s.deadline <= now) {
         // The others keep it until they are done.
-        for (std::uint16_t i = 0; i != s.place_count; ++i) {
-            if (s.places[i].state == lease_place::stage::resetting)
-                s.places[i].state = lease_place::stage::free;
-        }
-        s.resets = 0;
+        give_up_resets(s);
         s.deadline = time_point::max();
         if (s.doomed == end_reason::none)
             doom(s, end_reason::reset);
     }
-    if (overdue_at(s) <= now) {
-        for (std::uint16_t i = 0; i != s.place_count; ++i) {
-            lease_place& p = s.places[i];
-            if (p.state != lease_place::stage::out || p.overdue
-                || after(p.leased_at, options_.overdue_after) > now)
-                continue;
-            p.overdue = true;
-            ++counters_.overdue;
-            if (events_.on()) {
-                core_event e;
-                e.what = core_event::kind::overdue;
-                e.place = i;
-                e.session = s.number;
-                e.where = &s;
-                e.epoch = s.epoch;
-                e.took = now - p.leased_at;
-                events_.add(e);
-            }
+    wake_at(s, leased_wake(s));
+}
+
+void pool_core::report_overdue(slot& s, time_point now) noexcept
+{
+    if (overdue_at(s) > now)
+        return;
+    for (std::uint16_t i = 0; i != s.place_count; ++i) {
+        lease_place& p = s.places[i];
+        if (p.state != lease_place::stage::out || p.overdue
+            || after(p.leased_at, options_.overdue_after) > now)
+            continue;
+        p.overdue = true;
+        ++counters_.overdue;
+        if (events_.on()) {
+            core_event e;
+            e.what = core_event::kind::overdue;
+            e.place = i;
+            e.session = s.number;
+            e.where = &s;
+            e.epoch = s.epoch;
+            e.took = now - p.leased_at;
+            events_.add(e);
         }
     }
-    wake_at(s, leased_wake(s));
 }
 
 // The session that has been idle longest comes first.

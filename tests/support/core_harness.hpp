@@ -10,14 +10,18 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <source_location>
+#include <string>
 #include <vector>
 
 namespace mcp_pool::test {
 
 using namespace std::chrono_literals;
 using detail::waiter;
+using pooling::core_event;
 using pooling::end_reason;
+using pooling::lease_place;
 using pooling::return_verdict;
 using pooling::slot;
 using pooling::slot_action;
@@ -88,8 +92,14 @@ public:
         , core(options, 42)
     {
         slots_.resize(std::max(slots, options.max_size));
-        for (slot& s : slots_)
+        for (slot& s : slots_) {
+            if (options.max_leases_per_session != 1) {
+                places_.push_back(std::make_unique<lease_place[]>(options.max_leases_per_session));
+                s.places = places_.back().get();
+                s.place_count = static_cast<std::uint16_t>(options.max_leases_per_session);
+            }
             core.add_slot(s);
+        }
         core.set_era_known(true, now);
     }
 
@@ -115,6 +125,9 @@ public:
                 next.epoch = next.where->epoch;
                 jobs.push_back(next);
             }
+            while (pooling::key_record* const unused = core.next_unused_key())
+                keys_.erase(std::find_if(keys_.begin(), keys_.end(),
+                    [unused](const auto& key) { return key.get() == unused; }));
         } while (core.has_ready() || (take_jobs && core.has_work()));
         hold(from);
     }
@@ -148,6 +161,23 @@ public:
         pump(from);
         return w;
     }
+    // The same with an isolation key.
+    ticket& acquire_for(
+        const std::string& key, duration timeout = 30s, place from = place::current())
+    {
+        ticket& w = waiter_until(timeout);
+        w.key = record_of(key);
+        core.acquire(w, now);
+        pump(from);
+        return w;
+    }
+    // A lease at once, or null.
+    lease_place* try_acquire(const std::string& key = {}, place from = place::current())
+    {
+        lease_place* const lease = core.try_acquire(record_of(key), now);
+        pump(from);
+        return lease;
+    }
     ticket& await_ready(std::size_t count, duration timeout = 30s, place from = place::current())
     {
         ticket& w = waiter_until(timeout);
@@ -172,6 +202,30 @@ public:
     void give_back(slot& s, return_verdict how = clean(true), place from = place::current())
     {
         core.release(s.own, how, now);
+        pump(from);
+    }
+    // The lease that a waiter was granted ends.
+    void give_back(ticket& w, return_verdict how = clean(true), place from = place::current())
+    {
+        core.release(*w.place, how, now);
+        pump(from);
+    }
+    bool detach(slot& s, place from = place::current())
+    {
+        const bool done = core.detach(s, now);
+        pump(from);
+        return done;
+    }
+    void evict_all(place from = place::current())
+    {
+        core.evict_all(now);
+        pump(from);
+    }
+    void change(const std::function<void(pool_options&)>& how, place from = place::current())
+    {
+        pool_options changed = core.options();
+        how(changed);
+        core.change(changed, now);
         pump(from);
     }
 
@@ -208,10 +262,21 @@ public:
         core.ended(s, s.epoch, killed, 0, now);
         pump(from);
     }
-    void reset_done(slot& s, place from = place::current())
+    void reset_done(slot& s, std::size_t place_index = 0, place from = place::current())
     {
-        core.reset_done(s, s.epoch, 0, true, now);
+        core.reset_done(s, s.epoch, place_index, true, now);
         pump(from);
+    }
+    void measured(slot& s, std::size_t bytes, place from = place::current())
+    {
+        core.measured(s, s.epoch, bytes, now);
+        pump(from);
+    }
+    // Its process ends on the stop ladder.
+    void stop_all(place from = place::current())
+    {
+        for (slot* const s : in(slot_state::stopping))
+            ended(*s, false, from);
     }
     void resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting,
         place from = place::current())
@@ -259,6 +324,22 @@ public:
     }
     [[nodiscard]] std::size_t count(slot_state state) const { return core.count(state); }
 
+    // How many sessions have ended for this reason.
+    [[nodiscard]] std::uint64_t ended_for(end_reason why) const
+    {
+        return core.counters().ended[static_cast<std::size_t>(why)];
+    }
+    // The events of one kind since the last call; the others are dropped.
+    std::vector<core_event> events(core_event::kind what)
+    {
+        std::vector<core_event> found;
+        core.events().swap(found);
+        core.events().reserve(1000);
+        std::erase_if(found, [what](const core_event& e) { return e.what != what; });
+        return found;
+    }
+    [[nodiscard]] std::size_t keys() const { return keys_.size(); }
+
     // --- givens
 
     // n sessions that have been started, and are idle, the last of them on top.
@@ -299,7 +380,9 @@ public:
 private:
     // Before the core, which links them.
     std::deque<slot> slots_;
+    std::deque<std::unique_ptr<lease_place[]>> places_;
     std::deque<ticket> waiters_;
+    std::vector<std::unique_ptr<pooling::key_record>> keys_;
 
 public:
     pooling::pool_core core;
@@ -314,6 +397,14 @@ private:
         return o;
     }
 
+    pooling::key_record* record_of(const std::string& name)
+    {
+        if (pooling::key_record* const known = core.find_key(name))
+            return known;
+        keys_.push_back(std::make_unique<pooling::key_record>(name));
+        core.adopt_key(*keys_.back());
+        return keys_.back().get();
+    }
     ticket& waiter_until(duration timeout)
     {
         ticket& w = waiters_.emplace_back();
