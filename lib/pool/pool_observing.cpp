@@ -1,6 +1,7 @@
 // What observers are told, and when.
 #include "pool/pool_state.hpp"
 #include "session/failure.hpp"
+#include "transport/limits.hpp"
 
 #include <utility>
 
@@ -123,12 +124,16 @@ void pool_state::set_observer(std::shared_ptr<pool_observer> observer)
 {
     if (observer) {
         make_event_room();
+        std::size_t most = 0;
         {
             const locked lock(mutex_);
             observers_.push_back(observer);
             observer_ = observer.get();
             core_.events().resume();
+            most = core_.options().max_size;
         }
+        for (std::string& warning : transport::limit_warnings(most))
+            warn(std::move(warning));
         return;
     }
     const locked lock(mutex_);

@@ -123,7 +123,7 @@ public:
     void on_reset_failed(session_state& state, std::size_t grant,
         std::shared_ptr<const mcp_pool::diagnostics> details) override;
     void on_probe_done(session_state& state) override;
-    void on_measured(session_state& state, std::size_t bytes);
+    void on_measured(session_state& state, std::size_t bytes) override;
     void on_stderr_line(session_state& state, std::string line) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
 

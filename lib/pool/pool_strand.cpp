@@ -225,6 +225,8 @@ void pool_state::perform(pool_io& io, job& next) noexcept
                 link.stop(next.step, text(next.reason));
                 break;
             case slot_action::measure:
+                link.measure();
+                break;
             case slot_action::start:
             case slot_action::forget:
             case slot_action::none:

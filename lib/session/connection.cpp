@@ -211,6 +211,15 @@ void connection_driver::on_stderr_line(std::string line)
         pool->on_stderr_line(*state_, std::move(line));
 }
 
+void connection_driver::measure()
+{
+    post([](connection_driver& c) {
+        const std::size_t bytes = c.transport_ ? c.transport_->resident_bytes() : 0;
+        if (const auto pool = c.events_.lock())
+            pool->on_measured(*c.state_, bytes);
+    });
+}
+
 void connection_driver::on_end_of_output()
 {
     const auto keep = self();

@@ -58,6 +58,9 @@ public:
     virtual void on_reset_failed(session_state& state, std::size_t grant,
         std::shared_ptr<const mcp_pool::diagnostics> details) = 0;
     virtual void on_probe_done(session_state& state) = 0;
+    // The answer to measure(): resident bytes of the process and its descendants, 0 where they cannot
+    // be known.
+    virtual void on_measured(session_state& state, std::size_t bytes) = 0;
     // One line of the server's stderr, escaped and bounded, where stderr = log.
     virtual void on_stderr_line(session_state& state, std::string line) = 0;
     // Nothing is left of the process. Last event; may come before the pool's stop() does.
@@ -90,6 +93,8 @@ public:
     virtual void expire_start() = 0;
     // Sends a probe; on_probe_done() follows any JSON-RPC answer to it.
     virtual void probe() = 0;
+    // Asks how much memory the session takes; on_measured() follows.
+    virtual void measure() = 0;
     // Undoes what the ended lease of a grant left behind: its unanswered requests are aborted and
     // cancelled at the peer; its subscriptions are ended and the log level goes back to the baseline
     // where no other grant wants them. If a request that was cancelled after it was written is still

@@ -32,6 +32,7 @@ public:
     void start() override;
     void expire_start() override;
     void probe() override;
+    void measure() override;
     void reset(std::size_t grant) override;
     void stop(transport::stop_step step, std::string why) override;
     void kill(std::string why) override;

@@ -27,6 +27,7 @@ public:
         return nullptr;
     }
     [[nodiscard]] std::string stderr_tail() const override { return process_->stderr_tail(); }
+    [[nodiscard]] std::size_t resident_bytes() const override { return process_->resident_bytes(); }
     [[nodiscard]] std::string start_hints() const override { return {}; }
 
 private:
@@ -212,6 +213,11 @@ void scripted_server::write_stderr(std::size_t session, std::string text)
 {
     control(
         *state_, session, [text = std::move(text)](scripted_process& p) { p.write_stderr(text); });
+}
+
+void scripted_server::occupy(std::size_t session, std::size_t bytes)
+{
+    control(*state_, session, [bytes](scripted_process& p) { p.occupy(bytes); });
 }
 
 void scripted_server::stop_reading(std::size_t session)

@@ -76,6 +76,8 @@ public:
     std::size_t take(std::string line);
     void stop(transport::stop_step step);
     [[nodiscard]] const std::string& stderr_tail() const noexcept { return stderr_; }
+    [[nodiscard]] std::size_t resident_bytes() const noexcept { return resident_bytes_; }
+    void occupy(std::size_t bytes) noexcept { resident_bytes_ = bytes; }
 
     void write(std::string_view line);
     void write_stderr(const std::string& text);
@@ -108,6 +110,7 @@ private:
     transport::stderr_lines stderr_lines_;
     std::deque<std::string> unread_;
     std::size_t unread_bytes_ = 0;
+    std::size_t resident_bytes_ = 0;
     bool reads_ = true;
     bool has_written_ = false;
     bool output_open_ = true;

@@ -1,6 +1,7 @@
 #include "transport/launch_texts.hpp"
 
 #include "rpc/text.hpp"
+#include "transport/cgroup.hpp"
 #include "transport/descriptor.hpp"
 #include "transport/launch.hpp"
 
@@ -108,6 +109,18 @@ std::string file_text(const char* path)
     std::string word;
     file >> word;
     return word.empty() ? "unknown" : word.substr(0, 32);
+}
+
+// What our control group, or what is visible of its ancestors, says in a file; the name differs
+// between the versions.
+std::string group_text(std::string_view controller, const char* unified, const char* old)
+{
+    const auto place = own_cgroup(controller);
+    if (!place)
+        return "unknown";
+    const std::string name = std::string("/") + (place->unified ? unified : old);
+    const std::string here = file_text((place->directory + name).c_str());
+    return here == "unknown" ? file_text((place->top + name).c_str()) : here;
 }
 
 start_failure explain_missing(const launch_plan& plan)
@@ -279,7 +292,7 @@ start_failure explain_exhaustion(int error, std::string_view doing)
     case EAGAIN:
         result.message += "processes: the limits are RLIMIT_NPROC " + limit_text(RLIMIT_NPROC)
             + " for the user, kernel.threads-max " + file_text("/proc/sys/kernel/threads-max")
-            + ", cgroup pids.max " + file_text("/sys/fs/cgroup/pids.max")
+            + ", cgroup pids.max " + group_text("pids", "pids.max", "pids.max")
             + "; raise what is reached or lower max_size";
         break;
     case ENOSPC:
@@ -288,7 +301,7 @@ start_failure explain_exhaustion(int error, std::string_view doing)
         break;
     default:
         result.message += "memory: the limit RLIMIT_AS is " + limit_text(RLIMIT_AS)
-            + ", cgroup memory.max " + file_text("/sys/fs/cgroup/memory.max");
+            + ", cgroup memory.max " + group_text("memory", "memory.max", "memory.limit_in_bytes");
         break;
     }
     result.message += " (" + std::string(doing) + ": " + error_text(error) + ")";

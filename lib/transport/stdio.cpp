@@ -20,6 +20,7 @@ public:
     std::function<void()> kill_switch() const override { return link_->kill_switch(); }
     std::shared_ptr<const descriptor> pidfd() const override { return link_->pidfd(); }
     std::string stderr_tail() const override { return link_->stderr_tail(); }
+    std::size_t resident_bytes() const override { return link_->resident_bytes(); }
     std::string start_hints() const override { return link_->start_hints(); }
 
 private:

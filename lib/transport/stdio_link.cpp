@@ -1,11 +1,14 @@
 #include "transport/stdio_link.hpp"
 
 #include "transport/process_thread.hpp"
+#include "transport/resident.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <array>
+
+#include <poll.h>
 
 namespace mcp_pool::transport {
 
@@ -93,6 +96,15 @@ std::function<void()> stdio_link::kill_switch() const
     };
 }
 
+std::size_t stdio_link::resident_bytes() const
+{
+    // Once it has been reaped, its number may be a stranger's.
+    if (pid_ == 0 || exited_)
+        return 0;
+    pollfd exit{pidfd_ ? pidfd_->get() : -1, POLLIN, 0};
+    return ::poll(&exit, 1, 0) == 1 ? 0 : resident_bytes_of(pid_);
+}
+
 // Nothing is told any more, nothing is held any more.
 void stdio_link::abandon() noexcept
 {
@@ -147,6 +159,7 @@ bool stdio_link::on_started(process_news::started_process process)
         fail_start(std::move(why));
         return false;
     }
+    pid_ = process.pid;
     pidfd_ = std::move(process.pidfd);
     events_->on_started(process.pid);
     if (!listened())

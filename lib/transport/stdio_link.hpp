@@ -44,6 +44,7 @@ public:
     [[nodiscard]] std::function<void()> kill_switch() const;
     [[nodiscard]] std::shared_ptr<const descriptor> pidfd() const { return pidfd_; }
     [[nodiscard]] std::string stderr_tail() const { return stderr_.text(); }
+    [[nodiscard]] std::size_t resident_bytes() const;
     [[nodiscard]] const std::string& start_hints() const noexcept { return start_hints_; }
 
 private:
@@ -93,6 +94,7 @@ private:
 
     std::shared_ptr<mailbox> box_;
     std::shared_ptr<process> process_;
+    pid_t pid_ = 0;
     std::shared_ptr<const descriptor> pidfd_;
     std::optional<pipe_end> input_;
     std::optional<pipe_end> output_;

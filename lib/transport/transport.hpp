@@ -141,6 +141,11 @@ public:
     // The last bytes of stderr, as they came.
     [[nodiscard]] virtual std::string stderr_tail() const = 0;
 
+    // Memory that the process and its descendants occupy at present; 0 where it cannot be known.
+    //
+    // Errors: throws std::bad_alloc.
+    [[nodiscard]] virtual std::size_t resident_bytes() const = 0;
+
     // What a person should know when the start failed or took too long, e.g. which proxy variables
     // the host has and the child did not get. Empty if nothing.
     [[nodiscard]] virtual std::string start_hints() const = 0;

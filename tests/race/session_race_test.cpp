@@ -47,6 +47,7 @@ public:
         detail::session_state&, std::size_t, std::shared_ptr<const diagnostics>) override
     {}
     void on_probe_done(detail::session_state&) override {}
+    void on_measured(detail::session_state&, std::size_t) override {}
     void on_stderr_line(detail::session_state&, std::string) override {}
     void on_ended(detail::session_state&, const transport::end_report&) override
     {

@@ -54,6 +54,7 @@ public:
     std::vector<std::size_t> reset_grants, failed_resets;
     std::shared_ptr<const diagnostics> reset_failure;
     std::vector<std::string> stderr_lines;
+    std::vector<std::size_t> measured;
 
     void on_ready(detail::session_state&) override { ready = true; }
     void on_failed(detail::session_state&, detail::failed_start why) override
@@ -79,6 +80,10 @@ public:
         reset_failure = std::move(details);
     }
     void on_probe_done(detail::session_state&) override { ++probe_done; }
+    void on_measured(detail::session_state&, std::size_t bytes) override
+    {
+        measured.push_back(bytes);
+    }
     void on_stderr_line(detail::session_state&, std::string line) override
     {
         stderr_lines.push_back(std::move(line));

@@ -139,6 +139,8 @@ public:
     // Writes a line to stdout; any bytes.
     void emit(std::size_t session, std::string line);
     void write_stderr(std::size_t session, std::string text);
+    // From now on a session says that it occupies so much memory; 0, as it does at first: unknown.
+    void occupy(std::size_t session, std::size_t bytes);
     // A session that does not read takes nothing: what is sent to it waits.
     void stop_reading(std::size_t session);
     void resume_reading(std::size_t session);

@@ -1,5 +1,6 @@
 // Transports and execution contexts that end at any moment.
 #include "scene.hpp"
+#include "transport/resident.hpp"
 
 #include <thread>
 
@@ -40,6 +41,28 @@ struct loose_scene
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(lifetimes, balance)
+
+BOOST_AUTO_TEST_CASE(the_memory_of_a_server_is_that_of_its_whole_family_while_it_lives)
+{
+    scene alone(server("echo"));
+    BOOST_TEST(alone.io->resident_bytes() == 0U);
+    alone.io->start();
+    alone.until_started();
+    scene s(family());
+    s.start_and_wait_for("ready");
+    const std::vector<pid_t> grandchildren = s.events.grandchildren();
+    BOOST_TEST_REQUIRE(grandchildren.size() == 2U);
+    // Nobody of the family does anything, so that the parts can be added.
+    std::size_t parts = 0;
+    for (const pid_t grandchild : grandchildren) {
+        BOOST_TEST(resident_bytes_of(grandchild) > 0U);
+        parts += resident_bytes_of(grandchild);
+    }
+    BOOST_TEST(s.io->resident_bytes() > parts);
+    s.io->stop(stop_step::kill);
+    s.until_ended();
+    BOOST_TEST(s.io->resident_bytes() == 0U);
+}
 
 BOOST_AUTO_TEST_CASE(a_destroyed_transport_leaves_no_process_of_the_whole_family)
 {

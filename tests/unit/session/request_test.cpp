@@ -635,6 +635,18 @@ BOOST_AUTO_TEST_CASE(want_of_memory_is_told_with_the_count_of_the_kernel)
            "while it ran: oom_kill in /sys/fs/cgroup/memory.events went from 3 to 4");
 }
 
+BOOST_AUTO_TEST_CASE(the_memory_of_a_session_is_told_when_asked_for)
+{
+    rig r;
+    r.io->measure();
+    r.until([&] { return r.told->measured.size() == 1; });
+    r.lease();
+    r.server.occupy(1, 12'345);
+    r.io->measure();
+    r.until([&] { return r.told->measured.size() == 2; });
+    BOOST_TEST(r.told->measured == (std::vector<std::size_t>{0, 12'345}));
+}
+
 BOOST_AUTO_TEST_CASE(lines_of_stderr_are_told_where_they_are_to_be_logged)
 {
     for (const bool logged : {true, false}) {

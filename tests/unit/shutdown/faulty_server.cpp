@@ -65,6 +65,10 @@ public:
         return nullptr;
     }
     [[nodiscard]] std::string stderr_tail() const override { return scripted_->stderr_tail(); }
+    [[nodiscard]] std::size_t resident_bytes() const override
+    {
+        return scripted_->resident_bytes();
+    }
     [[nodiscard]] std::string start_hints() const override { return {}; }
 
 private:
@@ -82,6 +86,7 @@ private:
         events_.on_start_failed(std::move(why));
     }
     void on_first_output() override { events_.on_first_output(); }
+    void on_stderr_line(std::string line) override { events_.on_stderr_line(std::move(line)); }
     void on_line(std::string_view line) override { events_.on_line(line); }
     void on_oversized_line(std::size_t bytes) override { events_.on_oversized_line(bytes); }
     void on_end_of_output() override { events_.on_end_of_output(); }
