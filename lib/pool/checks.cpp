@@ -111,8 +111,7 @@ std::string pool_core::check_demand(time_point now) const
         return {};
     const bool later = (failing() && now < retry_at_ && next_wake_ <= retry_at_)
         || (now < ask_again_at_ && next_wake_ <= ask_again_at_);
-    if (!later && starts_planned() < starts_at_once() && taken() < options_.max_size
-        && !empty_.empty())
+    if (!later && starts_planned() < starts_at_once() && room() != 0)
         return "a start is wanted, there is room, and nothing is being done about it";
     if (!later && starts_for_waiters() != 0 && starts_planned() == 0 && !idle_.empty()
         && count(slot_state::stopping) == 0)
@@ -133,6 +132,10 @@ std::string pool_core::check(const slot& s, time_point now) const
         return "the places of a session are miscounted";
     if ((out != 0) != (s.state == slot_state::leased))
         return "a session is lent in name only";
+    const bool open = s.state == slot_state::leased && s.place_count != 1 && lendable(s);
+    if (s.offered != (open ? s.place_count - s.leases - s.resets : 0)
+        || s.in_open.is_linked() != (s.offered != 0))
+        return "free places are offered that are none, or the other way round";
     if (s.state == slot_state::idle && s.doomed != end_reason::none)
         return "a session that is to be retired is idle";
 

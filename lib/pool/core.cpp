@@ -307,6 +307,8 @@ bool pool_core::tick(time_point now, std::size_t batch) noexcept
     }
     if (closing_ && !forced_ && force_at_ <= now)
         force_leases(now);
+    // Before anything ends for being idle.
+    follow_load(now);
     while (batch != 0 && !wakes_.empty() && wakes_.begin()->wake <= now) {
         wake(*wakes_.begin(), now);
         --batch;

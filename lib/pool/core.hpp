@@ -259,7 +259,7 @@ private:
     // old, or silent for too long, and go another way: settle() has to follow.
     lease_place* take(key_record& key, time_point now, bool& changed) noexcept;
     slot* candidate(key_record& key, time_point now, bool& changed) noexcept;
-    [[nodiscard]] slot* open_session(key_record& key) noexcept;
+    [[nodiscard]] slot* open_session(key_record& key, time_point now, bool& changed) noexcept;
     lease_place& grant(slot& s, key_record& key, time_point now) noexcept;
     void serve(waiter& w, slot& s, time_point now) noexcept;
     // Ends the lease on a place; the session is dealt with by the caller.
@@ -367,6 +367,8 @@ private:
     [[nodiscard]] std::size_t most_uses() const noexcept;
     // Recycles s if its time has come. False if it is not in service any more.
     bool recycle_if_due(slot& s, time_point now) noexcept;
+    // From one retirement for age to the next.
+    [[nodiscard]] duration retirement_gap() const noexcept;
     // Has it replaced, by a session that is started before where there is room.
     void recycle(slot& s, end_reason why) noexcept;
     // It is retired as soon as nobody holds it.
@@ -391,10 +393,13 @@ private:
     {
         return size() + permits_pending_ + permit_requests_;
     }
-    // There is no room for another start, and none is about to come.
+    // How many more starts there is room for. Detached sessions keep their slots.
+    [[nodiscard]] std::size_t room() const noexcept;
+    // There is none, and none is about to come.
     [[nodiscard]] bool full() const noexcept
     {
-        return taken() >= options_.max_size + count(slot_state::stopping);
+        const std::size_t ending = count(slot_state::stopping);
+        return room() == 0 && (ending == 0 || taken() >= options_.max_size + ending);
     }
     [[nodiscard]] std::size_t places_per_session() const noexcept
     {

@@ -59,9 +59,16 @@ std::size_t pool_core::starts_allowed(time_point now) const noexcept
     if (failing() && now < retry_at_)
         return 0;
     const std::size_t at_once = starts_at_once();
-    if (starts_planned() >= at_once || taken() >= options_.max_size || empty_.empty())
+    return starts_planned() < at_once ? std::min(at_once - starts_planned(), room()) : 0;
+}
+
+std::size_t pool_core::room() const noexcept
+{
+    const std::size_t promised = permits_pending_ + permit_requests_;
+    const std::size_t empty = count(slot_state::empty);
+    if (taken() >= options_.max_size || promised >= empty)
         return 0;
-    return std::min(at_once - starts_planned(), options_.max_size - taken());
+    return std::min(options_.max_size - taken(), empty - promised);
 }
 
 void pool_core::balance(time_point now) noexcept
@@ -98,8 +105,7 @@ void pool_core::make_room(time_point now) noexcept
     if (idle_.empty() || eligible_ == 0 || closing_ || (failing() && now < retry_at_))
         return;
     // What is idle while somebody waits belongs to another key.
-    const std::size_t coming = starts_planned() + count(slot_state::stopping)
-        + (options_.max_size > taken() ? options_.max_size - taken() : 0);
+    const std::size_t coming = starts_planned() + count(slot_state::stopping) + room();
     const std::size_t most = std::min(starts_for_waiters(), starts_at_once());
     for (std::size_t n = coming; n < most && !idle_.empty(); ++n)
         retire(idle_.back(), end_reason::rekeyed, now);
@@ -175,10 +181,13 @@ void pool_core::change(const pool_options& options, time_point now) noexcept
     next.sharing = options_.sharing;
     next.max_leases_per_session = options_.max_leases_per_session;
     next.queue = options_.queue;
+    const bool sooner = next.max_lifetime < options_.max_lifetime;
     options_ = next;
     if (next.scaling == scaling_policy::fixed)
         warm_ = 0;
     owed_ = std::min(owed_, next.max_size);
+    if (sooner)
+        next_retirement_ = std::min(next_retirement_, now + retirement_gap());
 
     // What is not of use yet goes first. Leases end by themselves.
     for (auto it = busy_.begin(); it != busy_.end();) {
@@ -206,7 +215,7 @@ void pool_core::change(const pool_options& options, time_point now) noexcept
     // Every time that was computed from an option is looked at anew.
     for (slot_list* const list : {&idle_, &busy_}) {
         for (slot& s : *list) {
-            if (!s.ended)
+            if (!s.ended || !closing_)
                 wake_at(s, now);
         }
     }

@@ -35,6 +35,7 @@ lease_place* pool_core::take(key_record& key, time_point now, bool& changed) noe
     // only while nobody waits whom it would fit (invariant 1): a hit overtakes no one.
     if (!key.waiters.empty() || at_limit(key))
         return nullptr;
+    const std::size_t owed = owed_;
     slot* const s = candidate(key, now, changed);
     if (!s)
         return nullptr;
@@ -46,7 +47,7 @@ lease_place* pool_core::take(key_record& key, time_point now, bool& changed) noe
     }
     ++counters_.hits;
     lease_place& place = grant(*s, key, now);
-    changed = changed || s->doomed != end_reason::none;
+    changed = changed || s->doomed != end_reason::none || owed_ != owed;
     next_wake_ = std::min(next_wake_, s->wake);
     return &place;
 }
@@ -68,7 +69,7 @@ slot* pool_core::candidate(key_record& key, time_point now, bool& changed) noexc
             }
         }
     }
-    slot* const open = open_session(key);
+    slot* const open = open_session(key, now, changed);
     if (!open && silent) {
         begin_probe(*silent, now);
         changed = true;
@@ -76,11 +77,15 @@ slot* pool_core::candidate(key_record& key, time_point now, bool& changed) noexc
     return open;
 }
 
-slot* pool_core::open_session(key_record& key) noexcept
+slot* pool_core::open_session(key_record& key, time_point now, bool& changed) noexcept
 {
-    for (slot& s : open_) {
-        if (fits(s, key))
+    for (auto it = open_.begin(); it != open_.end();) {
+        slot& s = *it++;
+        if (!fits(s, key))
+            continue;
+        if (recycle_if_due(s, now))
             return &s;
+        changed = true;
     }
     return nullptr;
 }
@@ -181,7 +186,7 @@ bool pool_core::may_overtake(waiter& first, time_point now) noexcept
 
 bool pool_core::served_soon(time_point now) const noexcept
 {
-    return starts_planned() + count(slot_state::stopping) != 0 || taken() < options_.max_size
+    return starts_planned() + count(slot_state::stopping) != 0 || room() != 0
         || (failing() && now < retry_at_);
 }
 
@@ -260,7 +265,8 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
         return false;
     }
     const end_reason why = unfit(s);
-    if (dirty && why == end_reason::none)
+    // One above max_size may be lent again, once it is not any more.
+    if (dirty && (why == end_reason::none || (why == end_reason::surplus && s.leases != 0)))
         begin_reset(p, now);
     if (s.leases != 0) {
         lend_more(s, now);
@@ -278,7 +284,7 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
     }
     const bool common = queue_.empty() && !s.suspect && options_.max_lifetime == duration::zero();
     admit(s, now);
-    return common && !look_at_memory(s, now);
+    return common && s.state == slot_state::idle && !look_at_memory(s, now);
 }
 
 bool pool_core::look_at_memory(slot& s, time_point now) noexcept

@@ -101,10 +101,14 @@ bool pool_core::recycle_if_due(slot& s, time_point now) noexcept
     }
     if (options_.max_lifetime == duration::zero() || lifetime_due(s) > now)
         return true;
-    next_retirement_ = now
-        + options_.max_lifetime / static_cast<int>(std::max<std::size_t>(size(), 1));
+    next_retirement_ = now + retirement_gap();
     recycle(s, end_reason::lifetime);
     return s.doomed == end_reason::none;
+}
+
+duration pool_core::retirement_gap() const noexcept
+{
+    return options_.max_lifetime / static_cast<int>(std::max<std::size_t>(size(), 1));
 }
 
 void pool_core::recycle(slot& s, end_reason why) noexcept

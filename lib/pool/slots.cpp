@@ -41,6 +41,8 @@ void pool_core::enter(slot& s, slot_state next) noexcept
     s.state = next;
     ++counts_[static_cast<std::size_t>(next)];
     s.deadline = time_point::max();
+    if (s.offered != 0)
+        update_open(s);
 }
 
 void pool_core::want(slot& s, slot_action action) noexcept
@@ -191,6 +193,8 @@ void pool_core::reset_done(
         return;
     p.state = lease_place::stage::free;
     --s.resets;
+    // It was in use until now, and has been heard of.
+    s.last_used = now;
     if (!undone && s.doomed == end_reason::none)
         doom(s, end_reason::reset);
     s.deadline = reset_deadline(s);
@@ -330,10 +334,11 @@ void pool_core::wake(slot& s, time_point now) noexcept
 
 void pool_core::wake_idle(slot& s, time_point now) noexcept
 {
-    if (!recycle_if_due(s, now))
-        return retire(s, s.doomed, now);
+    // One that nobody needs is not replaced.
     if (idle_due(s) <= now && alive() > floor())
         return retire(s, end_reason::idle, now);
+    if (!recycle_if_due(s, now))
+        return retire(s, s.doomed, now);
     if (probe_due(s) <= now) {
         if (count(slot_state::probing) < options_.max_probing)
             return begin_probe(s, now);

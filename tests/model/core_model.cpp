@@ -7,20 +7,54 @@ namespace mcp_pool::test {
 using detail::waiter;
 using namespace std::chrono_literals;
 
-core_model::core_model(const model_settings& settings, std::ostream* trace)
+namespace {
+
+// More than one event puts out.
+constexpr std::size_t most_events = 256;
+
+} // namespace
+
+const char* name(event_kind kind)
+{
+    static constexpr const char* names[] = {"acquire", "try_acquire", "await_ready", "await_closed",
+        "cancel", "release", "detach", "ready", "start_failed", "broken", "reset_done",
+        "probe_done", "measured", "ended", "late", "take_job", "permit_granted", "permit_denied",
+        "tick", "stall", "change", "evict_all", "start", "era", "close", "abandon"};
+    static_assert(std::size(names) == event_kinds);
+    return names[static_cast<std::size_t>(kind)];
+}
+
+const char* name(slot_state state)
+{
+    static constexpr const char* names[] = {
+        "empty", "starting", "idle", "leased", "resetting", "probing", "stopping"};
+    static_assert(std::size(names) == pooling::slot_states);
+    return names[static_cast<std::size_t>(state)];
+}
+
+core_model::core_model(const model_settings& settings, std::ostream* trace, coverage* met)
     : settings_(settings)
     , trace_(trace)
+    , met_(met)
+    , places_(settings.options.max_leases_per_session)
     , slots_(settings.slots)
+    , more_places_(places_ == 1 ? 0 : settings.slots)
     , core_(settings.options, settings.seed)
     , records_(settings.slots)
-    , max_size_(settings.options.max_size)
-    , max_starting_(settings.options.max_starting)
     , era_known_(settings.era_known)
     , eager_(settings.eager)
     , granting_(settings.granting)
+    , lives_(1)
 {
-    for (slot& s : slots_)
-        core_.add_slot(s);
+    for (std::size_t i = 0; i != slots_.size(); ++i) {
+        if (places_ != 1) {
+            slots_[i].places = more_places_[i].data();
+            slots_[i].place_count = static_cast<std::uint16_t>(places_);
+        }
+        core_.add_slot(slots_[i]);
+    }
+    core_.events().reserve(most_events);
+    log_.reserve(most_events);
     core_.set_era_known(era_known_, now_);
     before_ = measure();
 }
@@ -37,12 +71,6 @@ bool core_model::running(std::size_t i) const
     return r.begun && !r.ended && r.epoch == slots_[i].epoch;
 }
 
-core_model::sizes core_model::measure() const
-{
-    return {core_.size(), core_.count(slot_state::starting), core_.count(slot_state::idle),
-        core_.consecutive_failures()};
-}
-
 // --- callers
 
 core_model::ticket& core_model::ticket_until(duration timeout)
@@ -53,61 +81,80 @@ core_model::ticket& core_model::ticket_until(duration timeout)
     return t;
 }
 
-void core_model::acquire(duration timeout)
+key_record* core_model::record_of(std::size_t key)
 {
-    begin();
-    ticket& t = ticket_until(timeout);
-    note("acquire: waiter ", t.number, " for ", timeout.count());
-    const bool hit = before_.idle != 0 && !closing_ && !abandoned_;
-    queue_.push_back(&t);
-    // As if it were not in the queue yet, a rejection is judged by those before it.
-    core_.acquire(t, now_);
-    if (t.failure == errc::too_many_waiters)
-        queue_.pop_back(), queue_.push_front(&t);
-    const bool served = t.where == waiter::stage::claimed && !t.failure;
-    hits_ += hit;
-    settle();
-    expect(served == hit, "an idle session, and no hit; or the other way round");
+    static const std::string names[most_keys] = {"", "a", "b", "c", "d"};
+    if (key == 0)
+        return nullptr;
+    std::optional<key_record>& mine = key_records_[key];
+    key_record* const known = core_.find_key(names[key]);
+    expect(
+        known == (mine ? &*mine : nullptr), "a key is known that is not, or the other way round");
+    if (!known)
+        core_.adopt_key(mine.emplace(names[key]));
+    return &*mine;
 }
 
-void core_model::try_acquire()
+void core_model::acquire(std::size_t key, duration timeout)
 {
-    begin();
-    note("try_acquire");
-    pooling::lease_place* const place = core_.try_acquire(nullptr, now_);
-    slot* const s = place ? place->of : nullptr;
-    expect(
-        (s != nullptr) == (before_.idle != 0 && !closing_ && !abandoned_), "a wrong try_acquire");
-    if (s) {
-        expect(queue_.empty(), "try_acquire overtakes a waiter");
+    begin(event_kind::acquire);
+    ticket& t = ticket_until(timeout);
+    note("acquire: waiter ", t.number, " key ", key, " for ", timeout.count());
+    t.key_index = key;
+    t.key = record_of(key);
+    const choices before = survey(key);
+    core_.acquire(t, now_);
+    const bool hit = t.where == waiter::stage::claimed && !t.failure;
+    hits_ += hit;
+    judge_hit(hit ? t.place : nullptr, key, before);
+    if (t.where == waiter::stage::queued) {
+        queue_.push_back(&t);
+        ++keys_[key].waiting;
+        update_turn(key);
+    }
+    settle();
+}
+
+void core_model::try_acquire(std::size_t key)
+{
+    begin(event_kind::try_acquire);
+    note("try_acquire key ", key);
+    key_record* const mine = record_of(key);
+    const choices before = survey(key);
+    const lease_place* const place = core_.try_acquire(mine, now_);
+    judge_hit(place, key, before);
+    if (place) {
         ++hits_;
-        granted(*s);
+        expect(keys_[key].waiting == 0, "try_acquire overtakes a waiter");
+        granted(key, *place);
     }
     settle();
 }
 
 void core_model::await_ready(std::size_t count, duration timeout)
 {
-    begin();
+    begin(event_kind::await_ready);
     ticket& t = ticket_until(timeout);
     t.count = count;
     note("await_ready: waiter ", t.number, " for ", count);
+    others_.push_back(&t);
     core_.await_ready(t, now_);
     settle();
 }
 
 void core_model::await_closed()
 {
-    begin();
+    begin(event_kind::await_closed);
     ticket& t = ticket_until(duration::max());
     note("await_closed: waiter ", t.number);
+    others_.push_back(&t);
     core_.await_closed(t, now_);
     settle();
 }
 
 void core_model::cancel(std::size_t i)
 {
-    begin();
+    begin(event_kind::cancel);
     ticket& t = tickets_[i];
     note("cancel waiter ", i);
     t.cancelled = t.completed == 0;
@@ -116,43 +163,76 @@ void core_model::cancel(std::size_t i)
     expect(t.completed == 1, "a cancelled waiter still waits");
 }
 
-void core_model::release(std::size_t i, return_verdict verdict, duration lag)
+void core_model::release(std::size_t i, std::size_t place, return_verdict verdict, duration lag)
 {
-    begin();
-    note("release slot ", i, verdict.dirty ? " dirty" : "", verdict.suspect ? " suspect" : "",
-        verdict.discard ? " discard" : "", verdict.dead ? " dead" : "");
+    begin(event_kind::release, i);
+    note("release slot ", i, " place ", place, verdict.dirty ? " dirty" : "",
+        verdict.suspect ? " suspect" : "", verdict.discard ? " discard" : "",
+        verdict.dead ? " dead" : "");
+    told_ = now_ - lag;
     record& r = records_[i];
-    if (r.holder) {
-        r.holder = false;
-        if (verdict.dead && !verdict.served && dies_early(i, now_ - lag))
+    place_record& p = r.places[place];
+    const bool held = p.held;
+    if (held) {
+        if (verdict.dead && !verdict.served && dies_early(i, told_))
             failed_start(r, false);
+        p.held = p.overdue = false;
+        p.dirty = p.dirty || verdict.dirty;
         r.broken = r.broken || verdict.dead;
-        r.needs_reset = r.needs_reset || verdict.dirty;
         r.needs_probe = r.needs_probe || verdict.suspect;
-        r.used_up = r.used_up || verdict.discard
-            || settings_.options.reset == reset_policy::respawn;
+        r.used_up = r.used_up || verdict.discard;
+        r.last_used = r.heard = told_;
     }
-    core_.release(slots_[i].own, verdict, now_ - lag);
+    core_.release(slots_[i].places[place], verdict, told_);
+    if (held && !r.detached) {
+        --keys_[p.key].leases;
+        update_turn(p.key);
+    }
     settle();
 }
 
-void core_model::resize(std::size_t min_size, std::size_t max_size, std::size_t max_starting)
+void core_model::detach(std::size_t i)
 {
-    begin();
-    note("resize ", min_size, ' ', max_size, ' ', max_starting);
-    max_size_ = max_size;
-    max_starting_ = max_starting;
-    pool_options changed = core_.options();
-    changed.min_size = min_size;
-    changed.max_size = max_size;
-    changed.max_starting = max_starting;
-    core_.change(changed, now_);
+    begin(event_kind::detach, i);
+    note("detach slot ", i);
+    record& r = records_[i];
+    const bool can = r.places[0].held && places_ == 1 && !slots_[i].broken && !r.detached
+        && !abandoned_;
+    expect(core_.detach(slots_[i], now_) == can, "a wrong detach");
+    if (can) {
+        r.detached = true;
+        --keys_[r.places[0].key].leases;
+        update_turn(r.places[0].key);
+    }
     settle();
+}
+
+void core_model::change(const pool_options& next)
+{
+    begin(event_kind::change);
+    note("change: min_size ", next.min_size, " max_size ", next.max_size, " max_starting ",
+        next.max_starting, " leases per key ", next.max_leases_per_key, " lifetime ",
+        next.max_lifetime.count(), " uses ", next.max_uses);
+    if (next.max_lifetime != options().max_lifetime) {
+        last_old_ = last_recycled_ = now_;
+        old_gap_ = 0s;
+    }
+    for (record& r : records_)
+        r.spent = r.spent || (next.max_uses != 0 && r.uses >= next.max_uses);
+    any_turn_ = true;
+    core_.change(next, now_);
+    settle();
+    any_turn_ = false;
+    for (std::size_t k = 0; k != settings_.keys; ++k)
+        update_turn(k);
+    ++turns_;
+    for (key_state& k : keys_)
+        k.turn = turns_;
 }
 
 void core_model::evict_all()
 {
-    begin();
+    begin(event_kind::evict_all);
     note("evict_all");
     ++evictions_;
     core_.evict_all(now_);
@@ -161,7 +241,7 @@ void core_model::evict_all()
 
 void core_model::start()
 {
-    begin();
+    begin(event_kind::start);
     note("start");
     core_.start(now_);
     settle();
@@ -169,7 +249,7 @@ void core_model::start()
 
 void core_model::close(duration deadline)
 {
-    begin();
+    begin(event_kind::close);
     note("close ", deadline.count());
     closing_ = true;
     close_by_ = std::min(close_by_, now_ + deadline);
@@ -179,7 +259,7 @@ void core_model::close(duration deadline)
 
 void core_model::abandon()
 {
-    begin();
+    begin(event_kind::abandon);
     note("abandon");
     abandoned_ = closing_ = true;
     core_.abandon();
@@ -187,138 +267,11 @@ void core_model::abandon()
     expect(queue_.empty() && core_.next_wake() == time_point::max(), "an abandoned pool goes on");
 }
 
-// --- servers
-
-void core_model::ready(std::size_t i)
-{
-    begin();
-    note("ready slot ", i);
-    if (slots_[i].state == slot_state::starting && running(i))
-        records_[i].ready = true;
-    core_.ready(slots_[i], records_[i].epoch, false, now_);
-    settle();
-}
-
-void core_model::fail(std::size_t i, start_verdict why)
-{
-    begin();
-    note("start_failed slot ", i, why.permanent ? " permanent" : "",
-        why.exhausted ? " exhausted" : "");
-    if (slots_[i].state == slot_state::starting && running(i))
-        failed_start(records_[i], why.exhausted);
-    core_.start_failed(slots_[i], records_[i].epoch, why, now_);
-    settle();
-}
-
-void core_model::broken(std::size_t i, bool served)
-{
-    begin();
-    note("broken slot ", i, served ? " served" : "");
-    record& r = records_[i];
-    if (!served && dies_early(i, now_))
-        failed_start(r, false);
-    r.broken = true;
-    core_.broken(slots_[i], r.epoch, pooling::end_reason::died, served, now_);
-    settle();
-}
-
-// Its end, if it came now, would be taken for a failed start.
-bool core_model::dies_early(std::size_t i, time_point when) const
-{
-    const slot& s = slots_[i];
-    return running(i) && records_[i].ready && !s.broken && s.state != slot_state::stopping
-        && !s.proven
-        && std::max(when - s.ready_at, duration::zero()) < settings_.options.min_uptime;
-}
-
-void core_model::failed_start(record& r, bool exhausted)
-{
-    r.failed = has_failed_ = true;
-    short_ = exhausted;
-}
-
-void core_model::reset_done(std::size_t i)
-{
-    begin();
-    note("reset_done slot ", i);
-    record& r = records_[i];
-    if (r.reset_asked)
-        r.needs_reset = r.reset_asked = false;
-    core_.reset_done(slots_[i], r.epoch, 0, true, now_);
-    settle();
-}
-
-void core_model::probe_done(std::size_t i)
-{
-    begin();
-    note("probe_done slot ", i);
-    record& r = records_[i];
-    if (r.probe_asked)
-        r.needs_probe = r.probe_asked = false;
-    core_.probe_done(slots_[i], r.epoch, now_);
-    settle();
-}
-
-void core_model::ended(std::size_t i, bool killed)
-{
-    begin();
-    note("ended slot ", i);
-    record& r = records_[i];
-    // A process that ends without a word was broken, too.
-    if (dies_early(i, now_))
-        failed_start(r, false);
-    r.ended = true;
-    core_.ended(slots_[i], r.epoch, killed, 0, now_);
-    settle();
-}
-
-void core_model::late(std::size_t i, std::uint64_t epoch, unsigned kind)
-{
-    begin();
-    note("late event ", kind, " of slot ", i, " epoch ", epoch);
-    slot& s = slots_[i];
-    const slot_state state = s.state;
-    const sizes unchanged = measure();
-    switch (kind % 6) {
-    case 0:
-        core_.ready(s, epoch, false, now_);
-        break;
-    case 1:
-        core_.start_failed(s, epoch, {}, now_);
-        break;
-    case 2:
-        core_.broken(s, epoch, pooling::end_reason::died, false, now_);
-        break;
-    case 3:
-        core_.reset_done(s, epoch, 0, true, now_);
-        break;
-    case 4:
-        core_.probe_done(s, epoch, now_);
-        break;
-    case 5:
-        core_.ended(s, epoch, true, 1, now_);
-        break;
-    }
-    expect(s.state == state && core_.size() == unchanged.size
-            && core_.consecutive_failures() == unchanged.failures && !core_.has_ready(),
-        "a late event has changed something");
-    settle();
-}
-
-void core_model::set_era_known(bool known)
-{
-    begin();
-    note("era ", known ? "known" : "unknown");
-    era_known_ = known;
-    core_.set_era_known(known, now_);
-    settle();
-}
-
 // --- driver
 
 void core_model::take_job()
 {
-    begin();
+    begin(event_kind::take_job);
     note("take a job");
     take_one();
     settle();
@@ -328,7 +281,7 @@ void core_model::answer_permit(bool granted)
 {
     if (permits_wanted_ == 0)
         return;
-    begin();
+    begin(granted ? event_kind::permit_granted : event_kind::permit_denied);
     note("permit ", granted ? "granted" : "denied");
     --permits_wanted_;
     if (granted) {
@@ -342,7 +295,7 @@ void core_model::answer_permit(bool granted)
 
 void core_model::tick()
 {
-    begin();
+    begin(event_kind::tick);
     note("tick");
     core_.tick(now_);
     settle();
@@ -359,8 +312,26 @@ void core_model::pass(duration d)
         tick();
     }
     now_ = until;
-    for (const ticket& t : tickets_)
-        expect(t.completed == 1 || t.deadline > now_, "a deadline was missed");
+    for (const std::vector<ticket*>* const waiting : {&queue_, &others_}) {
+        for (const ticket* const t : *waiting)
+            expect(t->deadline > now_, "a deadline was missed");
+    }
+}
+
+void core_model::stall(duration d)
+{
+    now_ += d;
+    begin(event_kind::stall);
+    note("stall of ", d.count());
+    core_.stalled(d, now_);
+    for (record& r : records_) {
+        if (r.state == slot_state::starting)
+            r.since += d;
+        else if (background(r.state))
+            r.since = now_;
+    }
+    settle();
+    pass(0s);
 }
 
 } // namespace mcp_pool::test

@@ -1,5 +1,5 @@
-// Every sequence of events of a pool of two and three waiters, up to a depth: most mistakes show in
-// small scopes.
+// Every sequence of events of a pool of two, two keys and three waiters, up to a depth: most mistakes
+// show in small scopes.
 #include "core_model.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -46,6 +46,7 @@ model_settings settings()
 {
     model_settings s;
     s.slots = 2;
+    s.keys = 2;
     s.options.max_size = 2;
     s.options.breaker_threshold = 1;
     s.options.backoff_initial = s.options.backoff_max = 1ms;
@@ -58,25 +59,25 @@ void apply(core_model& model, choice c)
     v.served = true;
     switch (c.what) {
     case kind::acquire:
-        return model.acquire(c.where == 0 ? duration::max() : duration(1s));
+        return model.acquire(c.where % 2, c.where < 2 ? duration::max() : duration(1s));
     case kind::cancel:
         return model.cancel(c.where);
     case kind::ready:
-        return model.ready(c.where);
+        return model.ready(c.where, false);
     case kind::fail:
         return model.fail(c.where, {});
     case kind::die:
         return model.ended(c.where, false);
     case kind::release:
-        return model.release(c.where, v);
+        return model.release(c.where, 0, v);
     case kind::release_dirty:
         v.dirty = true;
-        return model.release(c.where, v);
+        return model.release(c.where, 0, v);
     case kind::release_discard:
         v.discard = true;
-        return model.release(c.where, v);
+        return model.release(c.where, 0, v);
     case kind::reset_done:
-        return model.reset_done(c.where);
+        return model.reset_done(c.where, 0, true);
     case kind::ended:
         return model.ended(c.where, false);
     case kind::pass:
@@ -92,14 +93,18 @@ void apply(core_model& model, choice c)
 std::vector<choice> choices(const core_model& model)
 {
     std::vector<choice> found;
-    if (model.waiters() != most_waiters)
-        found.push_back({kind::acquire, model.waiters() % 2});
+    if (model.waiters() != most_waiters) {
+        // The last one is in a hurry.
+        const std::size_t patience = model.waiters() + 1 == most_waiters ? 2 : 0;
+        for (std::size_t key = 0; key != 2; ++key)
+            found.push_back({kind::acquire, patience + key});
+    }
     for (std::size_t i = 0; i != model.waiters(); ++i) {
         if (model.waits(i))
             found.push_back({kind::cancel, i});
     }
     for (std::size_t i = 0; i != model.slots(); ++i) {
-        if (model.leased(i)) {
+        if (model.leased(i, 0)) {
             for (const kind k : {kind::release, kind::release_dirty, kind::release_discard})
                 found.push_back({k, i});
         }
@@ -143,7 +148,7 @@ public:
     bool play(std::ostream* trace)
     {
         core_model model(settings(), trace);
-        model.acquire(duration::max());
+        model.acquire(0, duration::max());
         widths_.clear();
         for (std::size_t at = 0; at != depth; ++at) {
             const std::vector<choice> open = choices(model);

@@ -84,6 +84,18 @@ BOOST_AUTO_TEST_CASE(kill_gap)
         BOOST_TEST((ends[i] - ends[i - 1] >= 100s));
 }
 
+BOOST_AUTO_TEST_CASE(a_lowered_lifetime_lowers_the_gap_too)
+{
+    core_harness pool([](pool_options& o) { no_probes(o), o.max_size = 1, o.max_lifetime = 1h; });
+    pool.warm(1);
+    pool.advance(1h);
+    pool.stop_all();
+    slot& s = *pool.warm(1).front();
+    pool.change([](pool_options& o) { o.max_lifetime = 60s; });
+    pool.advance(60s);
+    BOOST_TEST((s.state == slot_state::stopping));
+}
+
 BOOST_AUTO_TEST_CASE(the_replacement_is_started_first_where_there_is_room)
 {
     core_harness pool([](pool_options& o) { no_probes(o), o.max_lifetime = 60s; }, 3);
@@ -97,6 +109,26 @@ BOOST_AUTO_TEST_CASE(the_replacement_is_started_first_where_there_is_room)
     pool.ready(pool.the(slot_state::starting));
     BOOST_TEST((old.state == slot_state::stopping));
     BOOST_TEST(pool.count(slot_state::idle) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_hit_that_finds_a_session_old_starts_its_replacement)
+{
+    core_harness pool([](pool_options& o) { no_probes(o), o.max_size = 2, o.max_lifetime = 60s; });
+    pool.warm(1);
+    pool.now += 61s;
+    BOOST_TEST(pool.try_acquire());
+    BOOST_TEST(pool.count(slot_state::starting) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_is_too_old_and_needed_by_nobody_is_not_replaced)
+{
+    core_harness pool(
+        [](pool_options& o) { o.probe_interval = 0s, o.idle_timeout = 60s, o.max_lifetime = 60s; });
+    pool.warm(1);
+    pool.now += 61s;
+    pool.advance(1s);
+    BOOST_TEST(pool.ended_for(end_reason::idle) == 1u);
+    BOOST_TEST(pool.count(slot_state::starting) == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(retire_triggers_refill_same_tick)

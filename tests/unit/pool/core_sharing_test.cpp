@@ -179,6 +179,30 @@ BOOST_AUTO_TEST_CASE(resize_down_and_up_under_shared_leases)
     BOOST_TEST(pool.ended_for(end_reason::surplus) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_place_given_back_dirty_above_max_size_is_reset_all_the_same)
+{
+    core_harness pool = shared_pool(2);
+    const auto leases = lend(pool, 4);
+    pool.resize(0, 1, 2);
+    pool.give_back(*leases[0], dirty());
+    BOOST_TEST(pool.take(slot_action::reset).size() == 1u);
+    pool.give_back(*leases[3]);
+    // Its two other places are lent.
+    BOOST_TEST(!pool.try_acquire());
+    pool.reset_done(*leases[0]->slot, leases[0]->place->index);
+    BOOST_TEST(pool.try_acquire() == leases[0]->place);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_is_probed_has_no_place_to_lend)
+{
+    core_harness pool = shared_pool(1);
+    const auto leases = lend(pool, 1);
+    pool.give_back(*leases[0], suspect());
+    BOOST_TEST(pool.count(slot_state::probing) == 1u);
+    BOOST_TEST(!pool.try_acquire());
+    BOOST_TEST(pool.core.available() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_suspect_session_waits_for_its_last_lease)
 {
     core_harness pool = shared_pool(1);
