@@ -489,7 +489,7 @@ BOOST_AUTO_TEST_CASE(for_a_ping_during_a_call_gets_it)
 
 BOOST_DATA_TEST_CASE(for_what_nobody_offers_is_told_so,
     boost::unit_test::data::make<std::string>(
-        {"roots/list", "sampling/createMessage", "elicitation/create", "never/heard"}),
+        {"roots/list", "sampling/createMessage", "never/heard"}),
     method)
 {
     open({"ask", method});
@@ -498,6 +498,16 @@ BOOST_DATA_TEST_CASE(for_what_nobody_offers_is_told_so,
     BOOST_TEST_REQUIRE(!call->failure, why(call));
     const auto reply = json::parse(call->value->text());
     BOOST_TEST(reply.at("error").at("code") == -32601);
+}
+
+BOOST_AUTO_TEST_CASE(for_a_person_is_told_that_nobody_will_answer)
+{
+    open({"ask", "elicitation/create"});
+    lease session = acquire();
+    const auto call = echo(session);
+    BOOST_TEST_REQUIRE(!call->failure, why(call));
+    const auto reply = json::parse(call->value->text());
+    BOOST_TEST(reply.at("result").at("action") == "cancel");
 }
 
 BOOST_AUTO_TEST_CASE(while_nobody_has_a_lease_is_answered)

@@ -53,8 +53,9 @@ core_model::core_model(const model_settings& settings, std::ostream* trace, cove
         }
         core_.add_slot(slots_[i]);
     }
-    core_.events().reserve(most_events);
-    log_.reserve(most_events);
+    std::vector<core_event> room(most_events);
+    core_.events().bring(room);
+    core_.events().resume();
     core_.set_era_known(era_known_, now_);
     before_ = measure();
 }

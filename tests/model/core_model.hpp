@@ -334,7 +334,6 @@ private:
     bool has_failed_ = false;
     // Events of observers: the last one, and by session what there was of each kind.
     std::uint64_t sequence_ = 0;
-    std::vector<core_event> log_;
     std::vector<std::uint16_t> lives_;
 };
 

@@ -212,13 +212,9 @@ void core_model::observe_overdue(const record& r, const slot& s) const
 
 void core_model::read_events()
 {
-    if (core_.events().empty())
-        return;
-    core_.events().swap(log_);
     expect(core_.events().lost() == 0, "more events than one event puts out");
-    for (const core_event& e : log_)
+    for (core_event e; core_.events().take(e);)
         read_event(e);
-    log_.clear();
 }
 
 void core_model::read_event(const core_event& e)

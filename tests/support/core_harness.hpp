@@ -333,10 +333,18 @@ public:
     std::vector<core_event> events(core_event::kind what)
     {
         std::vector<core_event> found;
-        core.events().swap(found);
-        core.events().reserve(1000);
-        std::erase_if(found, [what](const core_event& e) { return e.what != what; });
+        for (core_event e; core.events().take(e);) {
+            if (e.what == what)
+                found.push_back(e);
+        }
         return found;
+    }
+    // From now on events are written down.
+    void observe()
+    {
+        std::vector<core_event> room(1000);
+        core.events().bring(room);
+        core.events().resume();
     }
     [[nodiscard]] std::size_t keys() const { return keys_.size(); }
 

@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(validate_after_takes_a_session_that_was_probed_meanwhile)
 BOOST_AUTO_TEST_CASE(overdue_once)
 {
     core_harness pool([](pool_options& o) { no_probes(o), o.overdue_after = 10s; });
-    pool.core.events().reserve(1000);
+    pool.observe();
     slot& s = pool.lend();
     pool.advance(10s - 1ns);
     BOOST_TEST(pool.core.counters().overdue == 0u);
@@ -385,7 +385,7 @@ BOOST_AUTO_TEST_CASE(a_detached_session_outlives_close)
 BOOST_AUTO_TEST_CASE(a_start_that_is_given_up_was_never_retired)
 {
     core_harness pool(no_probes);
-    pool.core.events().reserve(1000);
+    pool.observe();
     pool.warm(1);
     pool.lend();
     pool.acquire();
@@ -401,7 +401,7 @@ BOOST_AUTO_TEST_CASE(probe_never_in_time_for_most_is_put_down_to_the_host)
     core_harness pool([](pool_options& o) {
         o.max_size = 4, o.max_probing = 4, o.probe_interval = 10s, o.idle_timeout = 0s;
     });
-    pool.core.events().reserve(1000);
+    pool.observe();
     pool.warm(4);
     // All are asked within two seconds, and nobody answers.
     while (pool.count(slot_state::probing) != 4)
