@@ -15,7 +15,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t standard_events = 1'000'000;
 #else
-constexpr std::uint64_t standard_events = 20'000'000;
+constexpr std::uint64_t standard_events = 25'000'000;
 #endif
 
 // Each pair of a state and an event is met at least so often: 1,000 times in the standard number of
@@ -23,7 +23,7 @@ constexpr std::uint64_t standard_events = 20'000'000;
 // and changes nothing.
 constexpr std::uint64_t enough(std::uint64_t events)
 {
-    return events / 20'000;
+    return events / 25'000;
 }
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise)

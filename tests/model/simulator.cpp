@@ -128,8 +128,8 @@ void sim_totals::add(const core_model& model)
 void simulate(std::uint64_t seed, sim_run& run, sim_totals& totals)
 {
     dice roll(seed);
-    run.settings = draw_settings(roll, seed);
     const sim_mood mood = draw_mood(roll);
+    run.settings = draw_settings(roll, mood, seed);
     run.steps.clear();
     core_model model(run.settings, nullptr, &totals.met);
     const auto play = [&](const sim_step& s) {

@@ -100,7 +100,7 @@ sim_step server_step(const core_model& model, const sim_mood& mood, dice& roll)
     }
 }
 
-sim_step release_step(const core_model& model, dice& roll)
+sim_step release_step(const core_model& model, const sim_mood& mood, dice& roll)
 {
     // Three times out of four something that is lent, if anything is.
     std::size_t i = roll(model.slots()), p = roll(model.places());
@@ -110,6 +110,8 @@ sim_step release_step(const core_model& model, dice& roll)
         p = (p + 1) % model.places();
         i = (i + (p == 0)) % model.slots();
     }
+    if (mood.calm && !roll.one_in(20))
+        return about_slot(kind::release, i, 1, p);
     sim_step s = about_slot(kind::release, i,
         static_cast<std::uint8_t>(flag(!roll.one_in(3), 0) | flag(roll.one_in(2), 1)
             | flag(roll.one_in(3), 2) | flag(roll.one_in(8), 3) | flag(roll.one_in(10), 4)),
@@ -148,7 +150,7 @@ sim_step rare_step(const core_model& model, dice& roll)
 
 } // namespace
 
-model_settings draw_settings(dice& roll, std::uint64_t seed)
+model_settings draw_settings(dice& roll, const sim_mood& mood, std::uint64_t seed)
 {
     model_settings s;
     s.keys = 1 + (roll.one_in(3) ? 0 : roll(core_model::most_keys));
@@ -168,7 +170,7 @@ model_settings draw_settings(dice& roll, std::uint64_t seed)
     o.max_waiters = roll.of({0u, 0u, 1u, 3u});
     o.start_timeout = roll.of<duration>({0s, 1s, 60s});
     o.probe_interval = roll.of<duration>({0s, 1s, 30s});
-    o.probe_timeout = roll.of<duration>({500ms, 5s});
+    o.probe_timeout = roll.of<duration>({1s, 5s});
     o.idle_timeout = roll.of<duration>({0s, 2s, 600s});
     o.reset_timeout = roll.of<duration>({100ms, 2s});
     o.backoff_initial = roll.of<duration>({0s, 1ms, 100ms});
@@ -192,6 +194,14 @@ model_settings draw_settings(dice& roll, std::uint64_t seed)
         o.queue = queue_policy::fair;
         o.max_leases_per_key = roll.of({0u, 1u, 2u});
         o.max_waiters_per_key = roll.of({0u, 0u, 2u});
+    }
+    if (mood.calm) {
+        s.keys = 2;
+        o.max_size = 1 + roll(2);
+        o.min_size = 0;
+        o.max_waiters = o.max_waiters_per_key = o.max_uses = 0;
+        o.max_lifetime = 0s;
+        o.reset = reset_policy::protocol;
     }
     return s;
 }
@@ -249,6 +259,9 @@ sim_mood draw_mood(dice& roll)
     sim_mood mood;
     mood.faults = roll.of({3u, 8u, 30u});
     mood.crowd = roll.of({1u, 2u, 3u});
+    mood.calm = roll.one_in(14);
+    if (mood.calm)
+        mood.faults = 100;
     return mood;
 }
 
@@ -258,6 +271,8 @@ sim_step draw_step(const core_model& model, std::size_t keys, const sim_mood& mo
     case 0:
     case 1:
     case 2:
+        if (mood.calm)
+            return step(kind::acquire, roll.one_in(8) ? 0 : 1, duration::max());
         if (roll(3) < mood.crowd)
             return step(
                 kind::acquire, roll(keys), roll.of<duration>({0s, 20ms, 1s, 30s, duration::max()}));
@@ -274,7 +289,7 @@ sim_step draw_step(const core_model& model, std::size_t keys, const sim_mood& mo
     case 7:
     case 8:
     case 9:
-        return release_step(model, roll);
+        return release_step(model, mood, roll);
     case 10:
     case 11:
     case 12:
@@ -288,9 +303,11 @@ sim_step draw_step(const core_model& model, std::size_t keys, const sim_mood& mo
     case 22:
         return step(kind::permit, 0, {}, flag(!roll.one_in(3), 0));
     case 18:
-        return rare_step(model, roll);
+        if (!mood.calm || roll.one_in(20))
+            return rare_step(model, roll);
+        [[fallthrough]];
     case 19:
-        if (roll.one_in(4))
+        if (roll.one_in(mood.calm ? 40 : 4))
             return about_slot(kind::detach, some_slot(model, roll));
         return step(
             kind::pass, 0, roll.of<duration>({1s, 1s, 5s, 5s, 40s, roll.one_in(4) ? 700s : 7s}));

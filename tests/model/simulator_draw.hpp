@@ -44,10 +44,13 @@ struct sim_mood
     std::size_t faults = 4;
     // Acquires: 1 to 3.
     std::size_t crowd = 3;
+    // Two keys whose users are patient and leave nothing behind, on sessions that live on: what
+    // takes many leases in a row happens here.
+    bool calm = false;
 };
 sim_mood draw_mood(dice& roll);
 
-model_settings draw_settings(dice& roll, std::uint64_t seed);
+model_settings draw_settings(dice& roll, const sim_mood& mood, std::uint64_t seed);
 // Some option changed; the slots of the pool allow for max_size.
 pool_options changed(const pool_options& present, std::size_t slots, std::uint64_t seed);
 sim_step draw_step(const core_model& model, std::size_t keys, const sim_mood& mood, dice& roll);
