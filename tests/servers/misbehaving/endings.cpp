@@ -47,6 +47,19 @@ void exit_mid_answer(conversation& client, const arguments& args)
     std::_Exit(0);
 }
 
+// As a server with one thread does that waits for something slow in a tool: it neither reads nor
+// answers meanwhile.
+void block(conversation& client, const arguments& args)
+{
+    for (;;) {
+        const message call = client.serve_until("tools/call");
+        if (call.params.find("\"block\"") != std::string::npos) {
+            ::poll(nullptr, 0, static_cast<int>(1000 * number(args, 0, 30)));
+        }
+        client.answer(call);
+    }
+}
+
 void last_words(conversation& client, const arguments& args)
 {
     reach(client, args[0]);
@@ -175,6 +188,9 @@ std::vector<mode> endings()
             1},
         {"slow-start", "MILLISECONDS", "takes its time before it reads or says anything",
             slow_start, 1},
+        {"block", "[SECONDS]",
+            "does nothing else for that long (30) during each call whose message is \"block\"",
+            block, 0},
         {"stubborn", "", "ignores the end of its input and SIGTERM", stubborn, 0},
         {"grandchild", "", "starts a process that holds its pipes; calls answer with its pid",
             grandchild, 0},
