@@ -30,8 +30,14 @@ struct replaced_counts
     std::uint64_t discarded = 0;
     // The peer broke the protocol or stopped reading.
     std::uint64_t protocol = 0;
-    // Idle for too long, too old, used up, or above a lowered max_size.
+    // In order, and not needed any more: the sum of the five below.
     std::uint64_t retired = 0;
+    // idle_timeout; max_lifetime, max_uses, max_rss; a lowered max_size.
+    std::uint64_t idle = 0, lifetime = 0, uses = 0, memory = 0, surplus = 0;
+    // Its place was needed for another isolation key.
+    std::uint64_t rekeyed = 0;
+    // lease::detach().
+    std::uint64_t detached = 0;
     // evict_all().
     std::uint64_t evicted = 0;
 
@@ -43,7 +49,7 @@ struct pool_stats
 {
     std::string server_name;
 
-    // Sessions initialised and not stopping; of those, idle ones; leases out.
+    // Sessions initialised and not stopping; places in them that are free; leases out.
     std::uint64_t pool_size = 0, available = 0, in_use = 0;
     // Sessions that are being started, probed, reset and stopped; waiters; the limit.
     std::uint64_t starting = 0, probing = 0, resetting = 0, stopping = 0;
@@ -55,8 +61,12 @@ struct pool_stats
     std::uint64_t total_requests = 0, reused = 0, hits = 0;
     // Acquires that ended otherwise.
     std::uint64_t timed_out = 0, cancelled = 0, rejected = 0, failed = 0;
-    // Probes made.
-    std::uint64_t probes = 0;
+    // Probes made; leases that left something to undo; leases held for longer than overdue_after.
+    std::uint64_t probes = 0, resets = 0, overdue = 0;
+    // Sessions to keep warm at present, and the load that asks for them, in sessions (0 with
+    // scaling = fixed).
+    std::uint64_t warm = 0;
+    double load = 0;
     replaced_counts replaced;
 
     percentiles wait, hold, start, call;

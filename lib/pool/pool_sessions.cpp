@@ -254,6 +254,8 @@ pool_stats pool_state::stats() const
     s.stopping = core_.count(slot_state::stopping);
     s.waiting = core_.waiting();
     s.max_size = core_.max_size();
+    s.warm = core_.floor();
+    s.load = core_.load();
     lock.unlock();
 
     s.created = c.created;
@@ -266,14 +268,23 @@ pool_stats pool_state::stats() const
     s.rejected = c.rejected;
     s.failed = c.failed;
     s.probes = c.probes;
+    s.resets = c.resets;
+    s.overdue = c.overdue;
     const auto ended = [&](end_reason reason) { return c.ended[static_cast<std::size_t>(reason)]; };
     s.replaced.died = ended(end_reason::died);
     s.replaced.probe = ended(end_reason::probe);
     s.replaced.reset = ended(end_reason::reset);
     s.replaced.discarded = ended(end_reason::discarded);
     s.replaced.protocol = ended(end_reason::protocol);
-    s.replaced.retired = ended(end_reason::idle) + ended(end_reason::lifetime)
-        + ended(end_reason::uses) + ended(end_reason::memory) + ended(end_reason::surplus);
+    s.replaced.idle = ended(end_reason::idle);
+    s.replaced.lifetime = ended(end_reason::lifetime);
+    s.replaced.uses = ended(end_reason::uses);
+    s.replaced.memory = ended(end_reason::memory);
+    s.replaced.surplus = ended(end_reason::surplus);
+    s.replaced.retired = s.replaced.idle + s.replaced.lifetime + s.replaced.uses + s.replaced.memory
+        + s.replaced.surplus;
+    s.replaced.rekeyed = ended(end_reason::rekeyed);
+    s.replaced.detached = ended(end_reason::detached);
     s.replaced.evicted = ended(end_reason::evicted);
     s.wait = wait_times_.snapshot(s.hits);
     s.hold = hold_times_.snapshot();
