@@ -125,9 +125,10 @@ void pool_state::set_observer(std::shared_ptr<pool_observer> observer)
     if (observer) {
         make_event_room();
         std::size_t most = 0;
+        std::list<std::shared_ptr<pool_observer>> kept{observer};
         {
             const locked lock(mutex_);
-            observers_.push_back(observer);
+            observers_.splice(observers_.end(), kept);
             observer_ = observer.get();
             core_.events().resume();
             most = core_.options().max_size;

@@ -26,11 +26,10 @@ bool pool_state::may_share(const session_state& session) const noexcept
 void pool_state::remember(const locked&, const pooled_session& session,
     std::shared_ptr<const mcp_pool::diagnostics>& details) noexcept
 {
-    if (session.where.epoch == session.epoch) {
-        session.where.failure = details;
-        session.where.failed = session.id;
-    }
-    last_failure_.swap(details);
+    if (session.where.epoch != session.epoch)
+        return;
+    session.where.failure.swap(details);
+    session.where.failed = session.id;
 }
 
 void pool_state::on_ready(session_state& state)
@@ -70,8 +69,10 @@ void pool_state::on_failed(session_state& state, failed_start why)
         pooling::start_permits::pause_all(now + exhaustion_pause);
     std::shared_ptr<const mcp_pool::diagnostics> details =
         std::make_shared<const mcp_pool::diagnostics>(std::move(why.details));
+    std::shared_ptr<const mcp_pool::diagnostics> same = details;
     locked lock(mutex_);
-    remember(lock, session, details);
+    remember(lock, session, same);
+    last_failure_.swap(details);
     core_.start_failed(session.where, session.epoch, verdict, now);
     settle(std::move(lock));
 }
@@ -103,14 +104,13 @@ void pool_state::on_broken(
 {
     auto& session = static_cast<pooled_session&>(state);
     const bool served = session.answered.load(std::memory_order_relaxed);
-    std::shared_ptr<const mcp_pool::diagnostics> former;
+    std::shared_ptr<const mcp_pool::diagnostics> same = details;
     locked lock(mutex_);
     session.end_noticed = true;
-    former = last_failure_;
-    remember(lock, session, details);
+    remember(lock, session, same);
     // What ends a session that has served says nothing about starts.
-    if (served)
-        last_failure_.swap(former);
+    if (!served)
+        last_failure_.swap(details);
     core_.broken(session.where, session.epoch,
         cause == broken_cause::died ? end_reason::died : end_reason::protocol, served,
         steady_clock::now());
@@ -130,10 +130,7 @@ void pool_state::on_reset_failed(
 {
     auto& session = static_cast<pooled_session&>(state);
     locked lock(mutex_);
-    if (session.where.epoch == session.epoch) {
-        session.where.failure.swap(details);
-        session.where.failed = session.id;
-    }
+    remember(lock, session, details);
     core_.reset_done(session.where, session.epoch, grant, false, steady_clock::now());
     settle(std::move(lock));
 }

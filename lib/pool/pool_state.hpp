@@ -187,9 +187,9 @@ private:
     bool take_job(const locked&, job& next);
     void perform(pool_io& io, job& next) noexcept;
     void start_session(pool_io& io, job& next);
-    // Keeps why a session of a slot failed, for those who ask later; swaps the former cause out, to be
-    // destroyed without the mutex.
-    void remember(const locked&, const pooled_session& session,
+    // Keeps why a session failed, for observers. `details` becomes the former cause, to be destroyed
+    // without the mutex.
+    static void remember(const locked&, const pooled_session& session,
         std::shared_ptr<const mcp_pool::diagnostics>& details) noexcept;
     [[nodiscard]] bool may_share(const session_state& session) const noexcept;
 
@@ -223,7 +223,7 @@ private:
     // Who is told of events; null: nobody.
     pool_observer* observer_ = nullptr;
     // It, and those before it, which a call may still be using.
-    std::vector<std::shared_ptr<pool_observer>> observers_;
+    std::list<std::shared_ptr<pool_observer>> observers_;
     pooling::start_permits permits_;
     // The most recent failed start.
     std::shared_ptr<const mcp_pool::diagnostics> last_failure_;
