@@ -1,10 +1,12 @@
 // Random events, for many seeds. A failure prints its seed and the shortest trace that leads to it.
-// MCP_POOL_MODEL_SEED=n replays one run, MCP_POOL_MODEL_EVENTS=n does another number of events.
+// MCP_POOL_MODEL_SEED=n replays one run, MCP_POOL_MODEL_EVENTS=n does another number of events;
+// MCP_POOL_MODEL_TABLE=file gets the table of what was met.
 #include "simulator.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 using namespace mcp_pool;
@@ -77,6 +79,11 @@ BOOST_AUTO_TEST_CASE(invariants_hold_under_random_events)
     }
     std::ostringstream table;
     const std::uint64_t least = print(table, totals);
+    if (const char* const path = std::getenv("MCP_POOL_MODEL_TABLE")) {
+        std::ofstream file(path);
+        file << table.str();
+        BOOST_TEST(bool(file.flush()), path << " cannot be written");
+    }
     BOOST_TEST_MESSAGE(table.str());
     BOOST_TEST(least >= enough(events), table.str());
     check(totals);
