@@ -1,10 +1,12 @@
 // Random events, for many seeds. A failure prints its seed and the shortest trace that leads to it.
-// MCP_POOL_MODEL_SEED=n replays one run, MCP_POOL_MODEL_EVENTS=n does another number of events.
+// MCP_POOL_MODEL_SEED=n replays one run, MCP_POOL_MODEL_EVENTS=n does another number of events;
+// MCP_POOL_MODEL_TABLE=file gets the table of what was met.
 #include "simulator.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 using namespace mcp_pool;
@@ -13,18 +15,24 @@ using namespace mcp_pool::test;
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t standard_events = 1'000'000;
+constexpr std::uint64_t standard_events = 2'500'000;
 #else
 constexpr std::uint64_t standard_events = 25'000'000;
 #endif
 
-// Each pair of a state and an event is met at least so often: 1,000 times in the standard number of
-// events. There is no pair that cannot be: what comes out of season is late, or early, or comes twice,
-// and changes nothing.
+// Fewer events than these do not count as a run of the model.
+constexpr std::uint64_t counted_events = 10'000'000;
+
+// Each pair of a state and an event is met at least so often. There is no pair that cannot be: what
+// comes out of season is late, or early, or comes twice, and changes nothing. A run that is too short
+// to count, as under a sanitizer, has still been everywhere; it is far from what it meets on average,
+// which is nothing to rely on with small numbers.
 constexpr std::uint64_t enough(std::uint64_t events)
 {
-    return events / 25'000;
+    return events >= counted_events ? 1000 : events / 100'000;
 }
+
+static_assert(enough(standard_events) != 0);
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise)
 {
@@ -41,11 +49,11 @@ void check(const sim_totals& t)
         BOOST_TEST(often > t.runs / 2);
     for (const std::uint64_t seldom :
         {c.rejected, c.probes, t.finished, t.forced, t.killed, t.survivors})
-        BOOST_TEST(seldom > t.runs / 50);
+        BOOST_TEST(seldom > t.runs / 200);
     for (std::size_t i = 1; i != c.ended.size(); ++i) {
         // The model says of no session that it broke the protocol: that is one way to die.
         const bool reachable = static_cast<end_reason>(i) != end_reason::protocol;
-        BOOST_TEST((c.ended[i] > t.runs / 200) == reachable, "reason " << i << ": " << c.ended[i]);
+        BOOST_TEST((c.ended[i] > t.runs / 500) == reachable, "reason " << i << ": " << c.ended[i]);
     }
 }
 
@@ -71,6 +79,11 @@ BOOST_AUTO_TEST_CASE(invariants_hold_under_random_events)
     }
     std::ostringstream table;
     const std::uint64_t least = print(table, totals);
+    if (const char* const path = std::getenv("MCP_POOL_MODEL_TABLE")) {
+        std::ofstream file(path);
+        file << table.str();
+        BOOST_TEST(bool(file.flush()), path << " cannot be written");
+    }
     BOOST_TEST_MESSAGE(table.str());
     BOOST_TEST(least >= enough(events), table.str());
     check(totals);
