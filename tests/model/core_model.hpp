@@ -274,6 +274,7 @@ private:
     using choices = std::array<choice, 8>;
     choices survey(std::size_t key) const;
     void judge_hit(const lease_place* place, std::size_t key, const choices& before) const;
+    void something_is_coming() const;
     void nobody_waits_needlessly() const;
 
     // core_model_checks.cpp: what must hold after each event

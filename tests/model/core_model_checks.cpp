@@ -100,6 +100,7 @@ void core_model::observe()
         for (ticket* const t : queue_)
             t->passed_over = 0;
     }
+    something_is_coming();
     nobody_waits_needlessly();
     for (std::size_t i = 0; i != slots_.size(); ++i)
         observe(i);
