@@ -193,6 +193,7 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
     locked lock(mutex_);
     const std::shared_ptr<const mcp_pool::diagnostics> cause = last_failure_;
     const census now = count(lock);
+    const std::size_t waiters_per_key = core_.options().max_waiters_per_key;
     lock.unlock();
     const std::string state = describe(now);
     const bool has_failed = now.failures != 0;
@@ -216,8 +217,13 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
             ? "; the last start failed" + because
             : std::string("; raise max_size, hold leases for less long or wait longer");
     } else if (failure == errc::too_many_waiters) {
-        text += "already " + std::to_string(now.max_waiters) + " acquires wait (" + state
-            + "); raise max_waiters or hold leases for less long";
+        const bool of_all = waiters_per_key == 0
+            || (now.max_waiters != 0 && now.waiting >= now.max_waiters);
+        text += of_all ? "already " + std::to_string(now.max_waiters) + " acquires wait ("
+                       : "already " + std::to_string(waiters_per_key)
+                + " acquires with this isolation key wait (";
+        text += state + "); raise " + (of_all ? "max_waiters" : "max_waiters_per_key")
+            + " or hold leases for less long";
     } else if (failure == errc::invalid_config) {
         text += op.wants == waiter::purpose::ready ? std::to_string(op.count)
                 + " sessions are waited for, and max_size is now " + std::to_string(now.max_size)

@@ -261,9 +261,13 @@ void pool_state::detach(grant_record& grant)
     // Its place in the pool, for another session.
     std::list<pooled_slot> place = make_slots(1);
     locked lock(mutex_);
-    const bool detached = core_.detach(session.where, steady_clock::now());
-    if (detached)
+    const time_point now = steady_clock::now();
+    const bool detached = core_.detach(session.where, now);
+    if (detached) {
         add_slots(lock, std::move(place));
+        // Who waits for that place was not to be helped before it was there.
+        core_.tick(now);
+    }
     settle(std::move(lock));
     if (detached)
         return;

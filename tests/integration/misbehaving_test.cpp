@@ -118,7 +118,12 @@ BOOST_AUTO_TEST_CASE(right_after_the_handshake_counts_as_a_failed_start)
     for (;;) {
         auto result = finish(pool->acquire(60s));
         if (!result->value) {
-            check_failure(result, errc::circuit_open, {"closed its output"});
+            check_failure(result, errc::circuit_open, {"tested", "in a row"});
+            // Whether the end of its output or of its input is seen first is a matter of luck.
+            const std::string_view what = result->failure->what();
+            const bool named = what.find("closed its output") != what.npos
+                || what.find("Broken pipe") != what.npos;
+            BOOST_TEST(named, what);
             break;
         }
         const auto call = echo(*result->value);
