@@ -24,7 +24,7 @@ namespace {
 class host_process
 {
 public:
-    explicit host_process(int patience_ms)
+    host_process(std::chrono::milliseconds patience_of_host, int threads)
     {
         int input[2];
         int output[2];
@@ -33,8 +33,9 @@ public:
         input_ = input[1];
         output_ = output[0];
         std::string program = MCP_POOL_TEST_BIN "/mcp_pool_loaded_host";
-        std::string patience = std::to_string(patience_ms);
-        char* const arguments[] = {program.data(), patience.data(), nullptr};
+        std::string patience = std::to_string(patience_of_host.count());
+        std::string number = std::to_string(threads);
+        char* const arguments[] = {program.data(), patience.data(), number.data(), nullptr};
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, input[0], 0);
@@ -119,15 +120,11 @@ std::chrono::seconds standstill()
     return std::chrono::seconds(suite.argc > 1 ? std::atoi(suite.argv[1]) : 3);
 }
 
-} // namespace
-
-BOOST_AUTO_TEST_SUITE(a_host_that_stands_still)
-
-BOOST_AUTO_TEST_CASE(under_load_loses_no_session_and_no_answer)
+void check_that_nothing_is_lost(int threads)
 {
     // Every deadline of a call, a probe and a reset that is under way passes meanwhile.
     const std::chrono::milliseconds still = standstill();
-    host_process host(static_cast<int>(still.count() / 2));
+    host_process host(still / 2, threads);
     BOOST_TEST_REQUIRE(host.line() == "loaded");
     host.stand_still(still);
     host.go_on_and_finish();
@@ -144,6 +141,20 @@ BOOST_AUTO_TEST_CASE(under_load_loses_no_session_and_no_answer)
     BOOST_TEST(told.at("stalls").to_number<int>() >= 1, line);
     BOOST_TEST(told.at("calls").to_number<int>() >= 200, line);
     BOOST_TEST(host.exit_status() == 0);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(a_host_that_stands_still)
+
+BOOST_AUTO_TEST_CASE(under_load_loses_no_session_and_no_answer)
+{
+    check_that_nothing_is_lost(1);
+}
+
+BOOST_AUTO_TEST_CASE(with_several_threads_under_load_loses_no_session_and_no_answer)
+{
+    check_that_nothing_is_lost(2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,22 +1,26 @@
 // A host application under load. Says "loaded" when calls go back and forth; after a byte on stdin it
 // makes as many calls again, closes its pools and tells in one line of JSON what it has seen.
-// argument: how long calls, probes and resets may take, in milliseconds.
+// arguments: how long calls, probes and resets may take, in milliseconds; the number of threads.
 #include <mcp_pool/mcp_pool.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -25,9 +29,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// Each pool tells on its own strand.
 struct counting_observer final : pool_observer
 {
-    std::uint64_t stalls = 0, suspicions = 0, probes_answered = 0, probes_lost = 0, losses = 0;
+    std::atomic<std::uint64_t> stalls{0}, suspicions{0}, probes_answered{0}, probes_lost{0},
+        losses{0};
 
     void stalled(const pool_event&) noexcept override { ++stalls; }
     void suspected(const pool_event&) noexcept override { ++suspicions; }
@@ -44,30 +50,27 @@ public:
     explicit host(duration patience)
         : busy_(context_.get_executor(), config("busy", patience))
         , idle_(context_.get_executor(), config("idle", patience))
-        , input_(context_, ::dup(STDIN_FILENO))
+        , input_(users_strand_, ::dup(STDIN_FILENO))
     {
         busy_.set_observer(seen_);
         idle_.set_observer(seen_);
     }
 
-    int run()
+    int run(int threads)
     {
         idle_.start();
-        for (int i = 0; i != users; ++i) {
-            ++at_work_;
-            asio::co_spawn(context_, use(), [this](const std::exception_ptr&) { --at_work_; });
-        }
+        for (int i = 0; i != users; ++i)
+            asio::co_spawn(users_strand_, use(), asio::detached);
         input_.async_read_some(asio::buffer(&byte_, 1), [this](error_code, std::size_t) {
             // Whoever had to wait when the host stood still has had its turn after as many calls.
             enough_ = calls_ + enough_calls;
         });
-        while (at_work_ != 0)
-            context_.run_one();
-        closing_ = 2;
-        asio::co_spawn(context_, close(busy_), asio::detached);
-        asio::co_spawn(context_, close(idle_), asio::detached);
-        while (closing_ != 0)
-            context_.run_one();
+        std::vector<std::thread> more;
+        while (more.size() + 1 != static_cast<std::size_t>(threads))
+            more.emplace_back([this] { context_.run(); });
+        context_.run();
+        for (std::thread& each : more)
+            each.join();
         std::printf("%s\n", json::serialize(report()).c_str());
         return 0;
     }
@@ -110,12 +113,10 @@ private:
                 std::fflush(stdout);
             }
         }
-    }
-
-    asio::awaitable<void> close(session_pool& pool)
-    {
-        (void)co_await pool.close(10s);
-        --closing_;
+        if (--at_work_ != 0)
+            co_return;
+        (void)co_await busy_.close(10s);
+        (void)co_await idle_.close(10s);
     }
 
     [[nodiscard]] json::object report() const
@@ -123,31 +124,33 @@ private:
         json::object result;
         result["calls"] = calls_;
         result["failures"] = failures_;
-        result["replaced"] = seen_->losses;
+        result["replaced"] = seen_->losses.load();
         result["created"] = busy_.stats().created + idle_.stats().created;
         result["sessions"] = 2 * sessions;
-        result["stalls"] = seen_->stalls;
-        result["suspicions"] = seen_->suspicions;
-        result["probes_answered"] = seen_->probes_answered;
-        result["probes_lost"] = seen_->probes_lost;
+        result["stalls"] = seen_->stalls.load();
+        result["suspicions"] = seen_->suspicions.load();
+        result["probes_answered"] = seen_->probes_answered.load();
+        result["probes_lost"] = seen_->probes_lost.load();
         return result;
     }
 
     asio::io_context context_;
+    // Of everything below but the pools.
+    asio::strand<asio::any_io_executor> users_strand_{context_.get_executor()};
     const std::shared_ptr<counting_observer> seen_ = std::make_shared<counting_observer>();
     session_pool busy_, idle_;
     asio::posix::stream_descriptor input_;
     char byte_ = 0;
     std::uint64_t calls_ = 0, enough_ = ~std::uint64_t{0};
     json::array failures_;
-    int at_work_ = 0, closing_ = 0;
+    int at_work_ = users;
 };
 
 } // namespace
 
 int main(int argc, char** argv)
 {
-    if (argc != 2)
+    if (argc != 3)
         return 2;
-    return host(std::chrono::milliseconds(std::atoi(argv[1]))).run();
+    return host(std::chrono::milliseconds(std::atoi(argv[1]))).run(std::atoi(argv[2]));
 }
