@@ -109,6 +109,10 @@ void core_model::acquire(std::size_t key, duration timeout)
     hits_ += hit;
     judge_hit(hit ? t.place : nullptr, key, before);
     if (t.where == waiter::stage::queued) {
+        const std::size_t most = options().max_waiters, share = options().max_waiters_per_key;
+        expect(most == 0 || queue_.size() < most, "more acquires wait than max_waiters");
+        expect(
+            share == 0 || keys_[key].waiting < share, "more acquires of a key wait than its share");
         queue_.push_back(&t);
         ++keys_[key].waiting;
         update_turn(key);

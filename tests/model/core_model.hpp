@@ -195,6 +195,8 @@ private:
              old = false;
         // It was to be replaced, at once or when its replacement is there, when last seen.
         bool recycled = false, due = false;
+        // It was to be replaced at once for its age or memory.
+        bool worn = false;
         bool needs_probe = false, probe_asked = false;
         // Whose leases it has served.
         std::size_t key = no_key;
@@ -216,7 +218,9 @@ private:
     struct sizes
     {
         std::size_t size = 0, alive = 0, starting = 0, stopping = 0, idle = 0, failures = 0;
-        std::uint64_t given_way = 0;
+        std::uint64_t given_way = 0, created = 0;
+        // One more start would fit.
+        bool room = false;
         // Nothing is on its way for who waits, and something could be.
         bool stuck = false;
     };
@@ -270,6 +274,7 @@ private:
     using choices = std::array<choice, 8>;
     choices survey(std::size_t key) const;
     void judge_hit(const lease_place* place, std::size_t key, const choices& before) const;
+    void something_is_coming() const;
     void nobody_waits_needlessly() const;
 
     // core_model_checks.cpp: what must hold after each event
@@ -277,6 +282,7 @@ private:
     void observe(std::size_t i);
     void observe_end(std::size_t i, const record& r, const slot& s);
     void observe_age(std::size_t i);
+    void observe_replacement(std::size_t i);
     [[nodiscard]] static bool recycled(const slot& s)
     {
         return s.due != end_reason::none || s.doomed != end_reason::none;

@@ -24,6 +24,9 @@ core_model::sizes core_model::measure() const
     m.stopping = core_.count(slot_state::stopping);
     m.idle = core_.count(slot_state::idle);
     m.failures = core_.consecutive_failures();
+    m.created = core_.counters().created;
+    m.room = m.size + permits_wanted_ < options().max_size
+        && permits_wanted_ < core_.count(slot_state::empty);
     m.given_way = core_.counters().ended[static_cast<std::size_t>(end_reason::rekeyed)];
     for (const slot& s : slots_)
         m.given_way += s.doomed == end_reason::rekeyed;
@@ -97,6 +100,7 @@ void core_model::observe()
         for (ticket* const t : queue_)
             t->passed_over = 0;
     }
+    something_is_coming();
     nobody_waits_needlessly();
     for (std::size_t i = 0; i != slots_.size(); ++i)
         observe(i);
@@ -118,6 +122,7 @@ void core_model::observe(std::size_t i)
                && s.state != slot_state::stopping && s.state != slot_state::empty),
         "a broken session stays in service");
     observe_age(i);
+    observe_replacement(i);
     r.due = s.due != end_reason::none;
     if (recycled(s) && !r.recycled)
         last_recycled_ = now_;
@@ -198,6 +203,23 @@ void core_model::observe_age(std::size_t i)
         "two sessions are retired close together");
     last_old_ = now_;
     old_gap_ = lifetime / static_cast<int>(std::max<std::size_t>({before_.size, core_.size(), 1}));
+}
+
+// Where there is room, the session that replaces one that has grown old or fat is ready first.
+void core_model::observe_replacement(std::size_t i)
+{
+    record& r = records_[i];
+    const slot& s = slots_[i];
+    const auto wears = [](end_reason why) {
+        return why == end_reason::lifetime || why == end_reason::memory;
+    };
+    const bool worn = wears(s.doomed) || (s.state == slot_state::stopping && wears(s.reason));
+    if (!worn || r.worn || r.epoch != s.epoch)
+        return;
+    r.worn = true;
+    const sizes after = measure();
+    expect(any_turn_ || !before_.room || !after.room || after.created != before_.created,
+        "a session ends before the one that replaces it is ready");
 }
 
 void core_model::observe_overdue(const record& r, const slot& s) const

@@ -185,6 +185,22 @@ void core_model::granted(std::size_t key, const lease_place& place)
     update_turn(key);
 }
 
+// Somebody waits and there is room: a session is coming. What has not answered its probe in time may
+// never come.
+void core_model::something_is_coming() const
+{
+    const sizes now = measure();
+    if (closing_ || has_failed_ || !settings_.granting || !now.room)
+        return;
+    const bool wanted = std::any_of(
+        keys_.begin(), keys_.end(), [](const key_state& k) { return k.eligible; });
+    const bool promised = now.starting != 0 || permits_wanted_ != 0
+        || core_.count(slot_state::resetting) != 0
+        || std::any_of(slots_.begin(), slots_.end(),
+            [](const slot& s) { return s.state == slot_state::probing && !s.doubted; });
+    expect(!wanted || promised, "somebody waits, there is room, and nothing is on its way");
+}
+
 void core_model::nobody_waits_needlessly() const
 {
     if (queue_.empty() || core_.alive() > options().max_size)
