@@ -153,7 +153,10 @@ public:
 
     void settle() override
     {
+        std::size_t turns = 0;
         do {
+            if (++turns == most_turns)
+                throw std::logic_error("the pool does not come to rest");
             turn();
             if (!answers_.empty()) {
                 const std::function<void()> next = std::move(answers_.front());
@@ -215,7 +218,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t most_slots = 64, most_events = 10'000;
+    static constexpr std::size_t most_slots = 64, most_events = 10'000, most_turns = 100'000;
 
     user& add(const std::string& name)
     {
