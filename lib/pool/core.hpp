@@ -91,7 +91,11 @@ public:
 
     // A place in a free session at once, or null: none is free for this key, somebody with the same
     // key waits, or the pool is closing. A null key is the empty one.
-    lease_place* try_acquire(key_record* key, time_point now) noexcept;
+    lease_place* try_acquire(key_record* key, time_point now) noexcept
+    {
+        lease_place* const place = &key_of(key) == &no_key_ ? hit(now) : nullptr;
+        return place ? place : take_if_free(key_of(key), now);
+    }
 
     // Puts `w`, with its deadline and key set, into the queue, or claims it at once with its outcome.
     void acquire(waiter& w, time_point now) noexcept;
@@ -103,8 +107,12 @@ public:
     // Claims a queued waiter with operation_aborted; false if it was not queued.
     bool cancel(waiter& w, time_point now) noexcept;
 
-    // The lease on `place` has ended.
-    void release(lease_place& place, return_verdict verdict, time_point now) noexcept;
+    // The lease on `place` has ended; nothing happens if it had before.
+    void release(lease_place& place, const return_verdict& verdict, time_point now) noexcept
+    {
+        if (place.state == lease_place::stage::out && !take_back_clean(place, verdict, now))
+            end_lease(place, verdict, now);
+    }
     // The lease keeps the session for good, and the pool counts it no more. False if that cannot be:
     // the session is broken, multiplexed, or detached already. The slot comes back, empty, some time
     // after the release.
@@ -255,6 +263,9 @@ private:
     [[nodiscard]] waiter_list& queue_of(const waiter& w) noexcept;
 
     // lending.cpp: which session for whom
+    // try_acquire() and release(), whatever there is to look at.
+    lease_place* take_if_free(key_record& key, time_point now) noexcept;
+    void end_lease(lease_place& p, const return_verdict& verdict, time_point now) noexcept;
     // As try_acquire(), for a key that may be served. `changed`: some sessions turned out to be too
     // old, or silent for too long, and go another way: settle() has to follow.
     lease_place* take(key_record& key, time_point now, bool& changed) noexcept;
@@ -420,6 +431,15 @@ private:
     [[nodiscard]] duration backoff(std::size_t failures) noexcept;
     std::uint64_t random() noexcept;
 
+    // hit.cpp: the common case
+    // take_if_free() for the empty key where there is nothing else to look at; null, and nothing has
+    // changed, if there is.
+    lease_place* hit(time_point now) noexcept;
+    // The same for end_lease().
+    bool take_back_clean(lease_place& p, const return_verdict& verdict, time_point now) noexcept;
+    // After the options have changed.
+    void recognise_common_case() noexcept;
+
     // closing.cpp
     void force_leases(time_point now) noexcept;
     void finish_close(time_point now) noexcept;
@@ -428,7 +448,20 @@ private:
     // `batch` waiters are claimed, so that the lock is not held for long.
     void settle(time_point now, std::size_t batch = claims_per_hold) noexcept;
 
+    // Lifetimes and probe intervals vary by this share, so that sessions born together do not come
+    // due together.
+    static constexpr int jitter_share = 10;
+
     pool_options options_;
+    // What hit.cpp goes by.
+    struct common_case
+    {
+        // None of the options asks for more than that a session is free.
+        bool options = false;
+        // An idle session need not be looked at before it has not been used for so long.
+        duration rest{};
+    };
+    common_case common_;
     bool started_ = false;
     bool era_known_ = false;
 

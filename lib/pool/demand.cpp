@@ -183,6 +183,7 @@ void pool_core::change(const pool_options& options, time_point now) noexcept
     next.queue = options_.queue;
     const bool sooner = next.max_lifetime < options_.max_lifetime;
     options_ = next;
+    recognise_common_case();
     if (next.scaling == scaling_policy::fixed)
         warm_ = 0;
     owed_ = std::min(owed_, next.max_size);

@@ -13,9 +13,8 @@ constexpr duration measure_interval = std::chrono::seconds(1);
 
 } // namespace
 
-lease_place* pool_core::try_acquire(key_record* wanted, time_point now) noexcept
+lease_place* pool_core::take_if_free(key_record& key, time_point now) noexcept
 {
-    key_record& key = key_of(wanted);
     hold(key);
     bool changed = false;
     lease_place* const place = closing_ ? nullptr : take(key, now, changed);
@@ -215,10 +214,8 @@ void pool_core::vacate_place(lease_place& p) noexcept
     drop(key);
 }
 
-void pool_core::release(lease_place& p, return_verdict verdict, time_point now) noexcept
+void pool_core::end_lease(lease_place& p, const return_verdict& verdict, time_point now) noexcept
 {
-    if (p.state != lease_place::stage::out)
-        return;
     slot& s = *p.of;
     if (verdict.dead)
         broken(s, s.epoch, end_reason::died, verdict.served, now);

@@ -61,6 +61,52 @@ std::shared_ptr<pool_state> pool_state::make(
     return pool;
 }
 
+// Inlined: the way of every hit.
+[[gnu::always_inline]] inline lease pool_state::grant(const locked&, pooling::lease_place& of,
+    duration waited, const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state> self) noexcept
+{
+    pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
+    grant_record& lent = session.grant(of.index);
+    // Only the holder of the mutex writes, and nobody looks before the lease exists.
+    const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
+    lent.generation.store(ended + 1, std::memory_order_release);
+    lent.uses = of.number;
+    lent.waited = waited;
+    lent.place = place;
+    if (context)
+        lent.context = std::move(context);
+    if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
+        hook(session, session.end_noticed);
+    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
+}
+
+[[gnu::always_inline]] inline lease pool_state::finish_hit(locked& lock, pooling::lease_place* lent,
+    const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state>& self) noexcept
+{
+    lease result;
+    if (!lent) {
+        settle(std::move(lock));
+        return result;
+    }
+    pool_observer* const told = observer_;
+    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
+    const std::uint64_t number = lent->of->number;
+    const bool reused = lent->number != 1;
+    result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
+    if (unsettled(lock)) [[unlikely]]
+        settle(std::move(lock));
+    else
+        lock.unlock();
+    if (told) {
+        pool_event e = lease_event(sequence, number, place);
+        e.good = reused;
+        told->leased(e);
+    }
+    return result;
+}
+
 lease pool_state::try_acquire(
     std::shared_ptr<pool_state>& self, const std::source_location& place) noexcept
 {
@@ -68,7 +114,7 @@ lease pool_state::try_acquire(
     const time_point now = coarse_now();
     locked lock(pool.mutex_);
     pooling::lease_place* const lent = pool.core_.try_acquire(nullptr, now);
-    return pool.finish_hit(std::move(lock), lent, place, nullptr, self);
+    return pool.finish_hit(lock, lent, place, nullptr, self);
 }
 
 lease pool_state::try_acquire(std::shared_ptr<pool_state>& self, acquire_options& options)
@@ -78,27 +124,7 @@ lease pool_state::try_acquire(std::shared_ptr<pool_state>& self, acquire_options
     locked lock(pool.mutex_);
     pooling::key_record* const key = pool.key_named(lock, options.isolation_key);
     pooling::lease_place* const lent = pool.core_.try_acquire(key, now);
-    return pool.finish_hit(std::move(lock), lent, options.place, std::move(options.context), self);
-}
-
-lease pool_state::finish_hit(locked lock, pooling::lease_place* lent,
-    const std::source_location& place, std::shared_ptr<void>&& context,
-    std::shared_ptr<pool_state>& self) noexcept
-{
-    pool_observer* const told = lent ? observer_ : nullptr;
-    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
-    lease result;
-    if (lent)
-        result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
-    settle(std::move(lock));
-    if (told) {
-        pool_event e = event_of(sequence);
-        e.session = result->id();
-        e.place = place;
-        e.good = result.reused();
-        told->leased(e);
-    }
-    return result;
+    return pool.finish_hit(lock, lent, options.place, std::move(options.context), self);
 }
 
 pooling::key_record* pool_state::key_named(locked& lock, const std::string& name)
@@ -127,25 +153,6 @@ void pool_state::take_unused_keys(const locked&, key_list& into) noexcept
 void pool_state::destroy(key_list& keys) noexcept
 {
     keys.clear_and_dispose([](pooling::key_record* key) { delete key; });
-}
-
-lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited,
-    const std::source_location& place, std::shared_ptr<void>&& context,
-    std::shared_ptr<pool_state> self) noexcept
-{
-    pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
-    grant_record& lent = session.grant(of.index);
-    // Only the holder of the mutex writes, and nobody looks before the lease exists.
-    const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
-    lent.generation.store(ended + 1, std::memory_order_release);
-    lent.uses = of.number;
-    lent.waited = waited;
-    lent.place = place;
-    if (context)
-        lent.context = std::move(context);
-    if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
-        hook(session, session.end_noticed);
-    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
 }
 
 void pool_state::submit(acquire_op* op)
@@ -241,13 +248,14 @@ void pool_state::give_back(grant_record& grant) noexcept
     if (session.where.detached && !has_io_)
         left_behind = session.where.session;
     core_.release(lent, verdict, now);
-    settle(std::move(lock));
+    if (unsettled(lock)) [[unlikely]]
+        settle(std::move(lock));
+    else
+        lock.unlock();
 
     if (told) {
-        pool_event e = event_of(sequence);
-        e.session = number;
+        pool_event e = lease_event(sequence, number, place);
         e.took = std::max(held, duration::zero());
-        e.place = place;
         e.good = in_time;
         told->returned(e);
     }
@@ -285,16 +293,9 @@ void pool_state::end_now(pooled_session& session) noexcept
     session.drop_io();
 }
 
-bool pool_state::wants_strand(const locked&) const noexcept
-{
-    return !poked_ && has_io_
-        && (core_.has_work() || core_.next_wake() < armed_ || !core_.events().empty());
-}
-
 void pool_state::settle(locked lock) noexcept
 {
-    // Most events leave nothing to do.
-    if (!core_.has_ready() && !wants_strand(lock) && !core_.has_unused_key())
+    if (!unsettled(lock))
         return;
 
     // More than this many at once would hold the mutex for too long.

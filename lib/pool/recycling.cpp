@@ -9,10 +9,6 @@ namespace mcp_pool::pooling {
 
 namespace {
 
-// Lifetimes and probe intervals vary by this share, so that sessions born together do not come due
-// together.
-constexpr int jitter_share = 10;
-
 time_point after(time_point a, duration b) noexcept
 {
     return detail::saturating_add(a, b);
