@@ -50,6 +50,8 @@ std::string pool_core::check_counts() const
         return "the number of sessions that are due, doubted or partly lent is wrong";
     if (!abandoned_ && above_max_ != (alive() > options_.max_size))
         return "it was not noticed that there are more sessions than max_size, or no more";
+    if (!abandoned_ && above_max_ && !idle_.empty())
+        return "a session is idle above max_size";
     // max_size may be lowered under sessions that are in use.
     if (count(slot_state::starting) != 0
         && alive() + count(slot_state::starting) > options_.max_size)

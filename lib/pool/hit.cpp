@@ -83,10 +83,9 @@ bool pool_core::take_back_clean(
     s.deadline = time_point::max();
     group_of(s).push_front(s);
 
-    // Mostly it will be looked at early enough already.
-    if (failures_ != 0)
-        wake_at(s, idle_wake(s));
-    else if (s.wake - now > common_.rest)
+    // Mostly it will be looked at early enough already. proof_due() has been seen to since it became
+    // ready.
+    if (s.wake - now > common_.rest)
         wake_at(s, detail::saturating_add(now, common_.rest));
     next_wake_ = std::min(next_wake_, s.wake);
     return true;
