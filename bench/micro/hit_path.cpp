@@ -1,6 +1,6 @@
 // What it costs to acquire a session that is free, and to give it back.
 //
-// Default options, statistics on, a timeout, any_io_executor: what users write. Beside it, on the
+// Default options, statistics on, an observer set, a timeout, any_io_executor: what users write. Beside it, on the
 // same context in the same binary, one bare hop through the executor: what any design that goes
 // through a strand or posts its completion pays at least once.
 
@@ -16,12 +16,32 @@
 #include <boost/asio/use_future.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
 #include <thread>
 
 namespace mcp_pool::bench {
 namespace {
 
 using namespace std::chrono_literals;
+
+// Told of every lease and every return, on the thread that measures.
+class counting_observer final : public pool_observer
+{
+public:
+    void leased(const pool_event&) noexcept override { ++leased_; }
+    void returned(const pool_event&) noexcept override { ++returned_; }
+
+    void check() const
+    {
+        if (leased_ == 0 || leased_ != returned_)
+            throw std::logic_error("the observer was not told of every hit");
+    }
+
+private:
+    std::uint64_t leased_ = 0, returned_ = 0;
+};
 
 asio::awaitable<double> hits(session_pool& pool, std::size_t count)
 {
@@ -67,6 +87,8 @@ void measure(const std::string& name, double bound, const micro_options& asked,
     asio::io_context& users, session_pool& pool)
 {
     const std::size_t count = asked.smoke ? 20'000 : 200'000;
+    const auto observer = std::make_shared<counting_observer>();
+    pool.set_observer(observer);
     figure allocations;
     allocations.name = "allocations per acquire and release, " + name;
     allocations.bound_is = relation::never_more;
@@ -93,6 +115,7 @@ void measure(const std::string& name, double bound, const micro_options& asked,
     ratio.detail["hit_runs_ns"] = array_of(values[0]);
     ratio.detail["post_runs_ns"] = array_of(values[1]);
     print(ratio);
+    observer->check();
 }
 
 void without_reactor(const micro_options& asked)

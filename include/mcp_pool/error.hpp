@@ -20,7 +20,7 @@ using boost::system::error_code;
 enum class errc {
     // The acquire's own deadline passed before a session was free.
     acquire_timeout = 1,
-    // The pool already has `max_waiters` waiters.
+    // The pool already has `max_waiters` waiters, or `max_waiters_per_key` with this isolation key.
     too_many_waiters,
     // The pool is closed or closing, or its execution context has ended.
     pool_closed,

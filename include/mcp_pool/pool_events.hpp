@@ -12,7 +12,7 @@
 namespace mcp_pool {
 
 // Why a session ended.
-enum class session_end {
+enum class session_end : std::uint8_t {
     none,
     // The process exited or closed its output.
     died,
@@ -60,10 +60,10 @@ struct pool_event
     std::uint64_t session = 0;
     // How long what has ended took.
     duration took = duration::zero();
-    session_end reason = session_end::none;
-    error_code code;
     // Where the lease was acquired, or asked for.
     std::source_location place;
+    session_end reason = session_end::none;
+    error_code code;
     // For people: cause and remedy. Texts of the server are escaped.
     std::string_view text;
     std::size_t count = 0;

@@ -73,7 +73,7 @@ struct pool_options
     duration max_wait = std::chrono::seconds(30);
     // Starts under way at the same time.
     std::size_t max_starting = 2;
-    // Probes under way at the same time.
+    // Routine probes under way at the same time; sessions that somebody waits for are asked besides.
     std::size_t max_probing = 1;
     // Above it an acquire is refused at once. 0: no limit.
     std::size_t max_waiters = 0;
@@ -126,8 +126,8 @@ struct pool_options
     // Multiplexes servers of the legacy era too.
     bool force = false;
     // Requests of one session that may be under way at the same time, those that were cancelled or
-    // timed out not counted; unset: 1 in the legacy era,
-    // 64 in the modern one. Further calls queue in order.
+    // timed out not counted; 0: any number; unset: 1 in the legacy era, 64 in the modern one. Further
+    // calls queue in order.
     std::optional<std::size_t> max_requests_in_flight;
     // One process over all pools with the same command and environment.
     bool single_writer = false;

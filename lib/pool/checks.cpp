@@ -25,7 +25,7 @@ std::string pool_core::check(time_point now) const
 std::string pool_core::check_counts() const
 {
     std::array<std::size_t, slot_states> found{};
-    std::size_t leases = 0, lost = 0, outside = 0, due = 0, doubted = 0, offered = 0;
+    std::size_t leases = 0, lost = 0, outside = 0, due = 0, offered = 0, unbound = 0;
     for (const slot_list* list : {&empty_, &idle_, &busy_}) {
         for (const slot& s : *list) {
             ++found[static_cast<std::size_t>(s.state)];
@@ -33,7 +33,7 @@ std::string pool_core::check_counts() const
             lost += s.state == slot_state::leased && (s.broken || s.detached);
             outside += s.detached;
             due += s.due != end_reason::none;
-            doubted += s.doubted;
+            unbound += s.promising && (s.stateless || !s.key);
             offered += s.offered;
         }
     }
@@ -46,8 +46,12 @@ std::string pool_core::check_counts() const
         return "the number of leases is wrong";
     if (lost != lost_leases_ || outside != outside_)
         return "the number of broken or detached leases is wrong";
-    if (due != due_ || doubted != doubted_ || offered != open_places_)
-        return "the number of sessions that are due, doubted or partly lent is wrong";
+    if (due != due_ || unbound != unbound_promising_ || offered != open_places_)
+        return "the number of sessions that are due, about to be free or partly lent is wrong";
+    if (!abandoned_ && above_max_ != (alive() > options_.max_size))
+        return "it was not noticed that there are more sessions than max_size, or no more";
+    if (!abandoned_ && above_max_ && !idle_.empty())
+        return "a session is idle above max_size";
     // max_size may be lowered under sessions that are in use.
     if (count(slot_state::starting) != 0
         && alive() + count(slot_state::starting) > options_.max_size)
@@ -72,9 +76,17 @@ std::string pool_core::check_queue() const
     if (queued != waiting_)
         return "the number of waiters is wrong";
 
-    std::size_t eligible = 0, waiting = 0;
+    std::size_t eligible = 0, waiting = 0, provided = 0;
     const auto check_key = [&](const key_record& key) -> const char* {
         eligible += key.eligible;
+        provided += key.provided;
+        const auto is_promising = [&key](const slot& s) {
+            return s.promising && !s.stateless && s.key == &key;
+        };
+        if (key.promising
+                != static_cast<std::size_t>(std::count_if(busy_.begin(), busy_.end(), is_promising))
+            || key.provided != std::min(key.eligible, key.promising * places_per_session()))
+            return "the sessions of a key that are about to be free are miscounted";
         waiting += key.waiting;
         if (key.waiting
             != static_cast<std::size_t>(std::distance(key.waiters.begin(), key.waiters.end())))
@@ -100,7 +112,7 @@ std::string pool_core::check_queue() const
         if (key.references == 0)
             return "a key that nothing refers to is kept";
     }
-    if (eligible != eligible_ || waiting != waiting_)
+    if (eligible != eligible_ || waiting != waiting_ || provided != provided_)
         return "the number of those who may be served is wrong";
     return {};
 }
@@ -138,6 +150,8 @@ std::string pool_core::check(const slot& s, time_point now) const
         return "free places are offered that are none, or the other way round";
     if (s.state == slot_state::idle && s.doomed != end_reason::none)
         return "a session that is to be retired is idle";
+    if (s.promising && slow_at(s) > now && s.wake > slow_at(s))
+        return "a session that does not answer would be counted on";
 
     const bool timed = s.state == slot_state::starting || s.state == slot_state::resetting
         || s.state == slot_state::probing || s.resets != 0 || (on_ladder(s) && !s.ended);

@@ -32,7 +32,7 @@ void pool_core::close(time_point deadline, time_point now) noexcept
         if (s.ended || s.detached)
             continue;
         if (on_ladder(s)) {
-            s.deadline = std::min(s.deadline, rung_deadline(s.step, now));
+            s.deadline = std::min(s.deadline, rung_deadline(s, now));
             wake_at(s, s.deadline);
         } else if (s.state != slot_state::leased) {
             retire(s, end_reason::closed, now);

@@ -23,7 +23,9 @@ error_code aborted() noexcept
 pool_core::pool_core(const pool_options& options, std::uint64_t seed)
     : options_(options)
     , random_state_(seed | 1)
-{}
+{
+    recognise_common_case();
+}
 
 void pool_core::add_slot(slot& s) noexcept
 {

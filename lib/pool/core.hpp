@@ -91,7 +91,11 @@ public:
 
     // A place in a free session at once, or null: none is free for this key, somebody with the same
     // key waits, or the pool is closing. A null key is the empty one.
-    lease_place* try_acquire(key_record* key, time_point now) noexcept;
+    lease_place* try_acquire(key_record* key, time_point now) noexcept
+    {
+        lease_place* const place = &key_of(key) == &no_key_ ? hit(now) : nullptr;
+        return place ? place : take_if_free(key_of(key), now);
+    }
 
     // Puts `w`, with its deadline and key set, into the queue, or claims it at once with its outcome.
     void acquire(waiter& w, time_point now) noexcept;
@@ -103,8 +107,12 @@ public:
     // Claims a queued waiter with operation_aborted; false if it was not queued.
     bool cancel(waiter& w, time_point now) noexcept;
 
-    // The lease on `place` has ended.
-    void release(lease_place& place, return_verdict verdict, time_point now) noexcept;
+    // The lease on `place` has ended; nothing happens if it had before.
+    void release(lease_place& place, const return_verdict& verdict, time_point now) noexcept
+    {
+        if (place.state == lease_place::stage::out && !take_back_clean(place, verdict, now))
+            end_lease(place, verdict, now);
+    }
     // The lease keeps the session for good, and the pool counts it no more. False if that cannot be:
     // the session is broken, multiplexed, or detached already. The slot comes back, empty, some time
     // after the release.
@@ -163,6 +171,8 @@ public:
     {
         return !todo_.empty() || permit_requests_ != 0 || permit_returns_ != 0;
     }
+    // Sessions that leases have taken along and that still hold a slot.
+    [[nodiscard]] std::size_t detached() const noexcept { return outside_; }
     [[nodiscard]] bool has_unused_key() const noexcept { return !unused_keys_.empty(); }
     // For observers.
     [[nodiscard]] event_log& events() noexcept { return events_; }
@@ -255,6 +265,9 @@ private:
     [[nodiscard]] waiter_list& queue_of(const waiter& w) noexcept;
 
     // lending.cpp: which session for whom
+    // try_acquire() and release(), whatever there is to look at.
+    lease_place* take_if_free(key_record& key, time_point now) noexcept;
+    void end_lease(lease_place& p, const return_verdict& verdict, time_point now) noexcept;
     // As try_acquire(), for a key that may be served. `changed`: some sessions turned out to be too
     // old, or silent for too long, and go another way: settle() has to follow.
     lease_place* take(key_record& key, time_point now, bool& changed) noexcept;
@@ -266,8 +279,8 @@ private:
     void vacate_place(lease_place& p) noexcept;
     // The session of a place whose lease has ended. True if nothing but that has changed.
     bool take_back(slot& s, lease_place& p, bool dirty, time_point now) noexcept;
-    // Has its memory measured, now and then. True if so.
-    bool look_at_memory(slot& s, time_point now) noexcept;
+    // Has its memory measured, now and then.
+    void look_at_memory(slot& s, time_point now) noexcept;
     // A lease of the key has ended, which leaves room for another in its share.
     void serve_from_idle(key_record& key, time_point now) noexcept;
     // Whose turn it is for a place of `s`. Null: nobody's. `respawn`: the session has to end for the
@@ -319,6 +332,8 @@ private:
     }
     // After its waiters or leases have changed: its place in the round.
     void update_turn(key_record& key) noexcept;
+    // The same for the waiters of a key that its own sessions will serve soon.
+    void update_provided(key_record& key) noexcept;
     // It has had its turn.
     void end_turn(key_record& key) noexcept;
 
@@ -326,6 +341,9 @@ private:
     // An event about (s, epoch) comes too late to matter.
     [[nodiscard]] static bool late(const slot& s, std::uint64_t epoch) noexcept;
     void enter(slot& s, slot_state next) noexcept;
+    void set_promising(slot& s, bool promising) noexcept;
+    // When a promising session is not to be counted on any more.
+    [[nodiscard]] time_point slow_at(const slot& s) const noexcept;
     void want(slot& s, slot_action action) noexcept;
     void wake_at(slot& s, time_point when) noexcept;
     void unlink_wake(slot& s) noexcept;
@@ -349,7 +367,7 @@ private:
     void break_lease(slot& s, end_reason why, time_point now) noexcept;
     void begin_ladder(slot& s, end_reason why, time_point now) noexcept;
     void climb(slot& s, time_point now) noexcept;
-    [[nodiscard]] time_point rung_deadline(stop_rung rung, time_point now) const noexcept;
+    [[nodiscard]] time_point rung_deadline(const slot& s, time_point now) const noexcept;
     // Its session is on the stop ladder, leased or not.
     [[nodiscard]] static bool on_ladder(const slot& s) noexcept;
     void leave(slot& s) noexcept;
@@ -383,8 +401,8 @@ private:
     [[nodiscard]] std::size_t starts_wanted() const noexcept;
     [[nodiscard]] std::size_t starts_planned() const noexcept;
     [[nodiscard]] std::size_t starts_allowed(time_point now) const noexcept;
-    // Sessions that are about to be free.
-    [[nodiscard]] std::size_t soon() const noexcept;
+    // Waiters that no session which is about to be free will serve.
+    [[nodiscard]] std::size_t unprovided() const noexcept;
     [[nodiscard]] std::size_t starts_for_waiters() const noexcept;
     // How many may be under way at the same time.
     [[nodiscard]] std::size_t starts_at_once() const noexcept;
@@ -403,8 +421,11 @@ private:
     }
     [[nodiscard]] std::size_t places_per_session() const noexcept
     {
-        return options_.sharing == sharing_policy::multiplexed ? options_.max_leases_per_session
-                                                               : 1;
+        if (options_.sharing == sharing_policy::exclusive)
+            return 1;
+        const std::size_t uses = options_.max_uses == 0 ? options_.max_leases_per_session
+                                                        : options_.max_uses;
+        return std::min(options_.max_leases_per_session, uses);
     }
     // Sessions of other keys that have to end for those who wait.
     void make_room(time_point now) noexcept;
@@ -420,6 +441,15 @@ private:
     [[nodiscard]] duration backoff(std::size_t failures) noexcept;
     std::uint64_t random() noexcept;
 
+    // hit.cpp: the common case
+    // take_if_free() for the empty key where there is nothing else to look at; null, and nothing has
+    // changed, if there is.
+    lease_place* hit(time_point now) noexcept;
+    // The same for end_lease().
+    bool take_back_clean(lease_place& p, const return_verdict& verdict, time_point now) noexcept;
+    // After the options have changed.
+    void recognise_common_case() noexcept;
+
     // closing.cpp
     void force_leases(time_point now) noexcept;
     void finish_close(time_point now) noexcept;
@@ -428,7 +458,20 @@ private:
     // `batch` waiters are claimed, so that the lock is not held for long.
     void settle(time_point now, std::size_t batch = claims_per_hold) noexcept;
 
+    // Lifetimes and probe intervals vary by this share, so that sessions born together do not come
+    // due together.
+    static constexpr int jitter_share = 10;
+
     pool_options options_;
+    // What hit.cpp goes by.
+    struct common_case
+    {
+        // None of the options asks for more than that a session is free.
+        bool options = false;
+        // An idle session need not be looked at before it has not been used for so long.
+        duration rest{};
+    };
+    common_case common_;
     bool started_ = false;
     bool era_known_ = false;
 
@@ -498,8 +541,8 @@ private:
 
     // Idle sessions are due for a probe and wait for a place among the probes.
     bool probe_postponed_ = false;
-    // Probing sessions that did not answer in time and are given more of it.
-    std::size_t doubted_ = 0;
+    // Sessions of no key that are about to be free; waiters that sessions of their key will serve.
+    std::size_t unbound_promising_ = 0, provided_ = 0;
     // Probes of the present window that were answered and that were not.
     std::size_t probes_good_ = 0, probes_bad_ = 0;
     time_point probe_window_ends_ = time_point::min();

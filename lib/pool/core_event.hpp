@@ -39,8 +39,9 @@ struct core_event
     kind what = kind::starting;
     end_reason why = end_reason::none;
     bool good = false;
-    // Of the place that a lease holds.
+    // Of the place that a lease holds, and which of its leases it is.
     std::uint16_t place = 0;
+    std::uint64_t lease = 0;
     // Position among all events of the pool, from 1.
     std::uint64_t sequence = 0;
     // Number of the session in its pool; 0 for an event of the whole pool.

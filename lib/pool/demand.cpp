@@ -21,16 +21,17 @@ std::size_t pool_core::floor() const noexcept
         std::max({started_ ? options_.min_size : 0, ready_floor_, warm_}), options_.max_size);
 }
 
-std::size_t pool_core::soon() const noexcept
+std::size_t pool_core::unprovided() const noexcept
 {
-    return count(slot_state::resetting) + count(slot_state::probing) - doubted_;
+    const std::size_t of_no_key = unbound_promising_ * places_per_session();
+    const std::size_t rest = eligible_ - provided_;
+    return rest - std::min(rest, of_no_key);
 }
 
 std::size_t pool_core::starts_for_waiters() const noexcept
 {
     const std::size_t each = places_per_session();
-    const std::size_t served_soon = soon() * each;
-    return eligible_ > served_soon ? (eligible_ - served_soon + each - 1) / each : 0;
+    return (unprovided() + each - 1) / each;
 }
 
 std::size_t pool_core::starts_wanted() const noexcept
@@ -117,7 +118,9 @@ void pool_core::validate_for_waiters(time_point now) noexcept
 {
     if (options_.validate_after == duration::zero() || closing_)
         return;
-    for (waiter* first = head(); first && eligible_ > soon() * places_per_session();) {
+    for (waiter* first = head(); first && unprovided() != 0;) {
+        if (first->key->provided == first->key->eligible)
+            return;
         const auto fitting = std::find_if(
             idle_.begin(), idle_.end(), [first](const slot& s) { return fits(s, *first->key); });
         if (fitting == idle_.end())
@@ -183,8 +186,11 @@ void pool_core::change(const pool_options& options, time_point now) noexcept
     next.queue = options_.queue;
     const bool sooner = next.max_lifetime < options_.max_lifetime;
     options_ = next;
-    if (next.scaling == scaling_policy::fixed)
+    recognise_common_case();
+    if (next.scaling == scaling_policy::fixed) {
         warm_ = 0;
+        load_ = load_estimator();
+    }
     owed_ = std::min(owed_, next.max_size);
     if (sooner)
         next_retirement_ = std::min(next_retirement_, now + retirement_gap());
@@ -250,10 +256,10 @@ void pool_core::note_failure(start_verdict why, time_point now) noexcept
     retry_at_ = detail::saturating_add(now, backoff(why.exhausted ? shortages_ : failures_));
     tripped_ = why.permanent || why.exhausted
         || (options_.breaker_threshold != 0 && failures_ >= options_.breaker_threshold);
-    // What was to be replaced stays in service until a start succeeds; what is gone is started when
-    // somebody wants it.
+    // What was to be replaced stays in service until a start succeeds, which goes on being tried; what
+    // is gone is started when somebody wants it.
     if (tripped_)
-        owed_ = 0;
+        owed_ = std::min(owed_, due_);
 }
 
 // Only the first sign of a session says something about starts, and only about those before its

@@ -75,7 +75,7 @@ void pool_core::begin_ladder(slot& s, end_reason why, time_point now) noexcept
     }
     s.step = stop_rung::close_input;
     want(s, slot_action::stop);
-    s.deadline = rung_deadline(s.step, now);
+    s.deadline = rung_deadline(s, now);
     wake_at(s, s.deadline);
 }
 
@@ -97,14 +97,16 @@ void pool_core::climb(slot& s, time_point now) noexcept
         return leave(s);
     }
     want(s, slot_action::stop);
-    s.deadline = rung_deadline(s.step, now);
+    s.deadline = rung_deadline(s, now);
     wake_at(s, leased_wake(s));
 }
 
-time_point pool_core::rung_deadline(stop_rung rung, time_point now) const noexcept
+time_point pool_core::rung_deadline(const slot& s, time_point now) const noexcept
 {
+    const stop_rung rung = s.step;
     const time_point patient = after(now, std::max(options_.stop_grace, least_grace));
-    if (!closing_)
+    // What a lease has taken along is none of close()'s business.
+    if (!closing_ || s.detached)
         return rung == stop_rung::kill ? after(now, kill_patience) : patient;
     switch (rung) {
     case stop_rung::close_input:

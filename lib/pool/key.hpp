@@ -33,6 +33,8 @@ struct key_record
     std::size_t waiting = 0, leases = 0;
     // Of the waiters, those that the key's share of leases leaves room for.
     std::size_t eligible = 0;
+    // Sessions of the key that are about to be free; those of the waiters that they will serve.
+    std::size_t promising = 0, provided = 0;
     // Waiters, leases and sessions that refer to it, and events under way.
     std::size_t references = 0;
 

@@ -60,12 +60,20 @@ void pool_core::update_turn(key_record& key) noexcept
     }
     eligible_ = eligible_ - key.eligible + eligible;
     key.eligible = eligible;
+    update_provided(key);
     if (!fair())
         return;
     if (eligible != 0 && !key.in_turn.is_linked())
         round_.push_back(key);
     else if (eligible == 0 && key.in_turn.is_linked())
         round_.erase(round_.iterator_to(key));
+}
+
+void pool_core::update_provided(key_record& key) noexcept
+{
+    const std::size_t provided = std::min(key.eligible, key.promising * places_per_session());
+    provided_ = provided_ - key.provided + provided;
+    key.provided = provided;
 }
 
 void pool_core::end_turn(key_record& key) noexcept

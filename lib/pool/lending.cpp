@@ -13,9 +13,8 @@ constexpr duration measure_interval = std::chrono::seconds(1);
 
 } // namespace
 
-lease_place* pool_core::try_acquire(key_record* wanted, time_point now) noexcept
+lease_place* pool_core::take_if_free(key_record& key, time_point now) noexcept
 {
-    key_record& key = key_of(wanted);
     hold(key);
     bool changed = false;
     lease_place* const place = closing_ ? nullptr : take(key, now, changed);
@@ -215,10 +214,8 @@ void pool_core::vacate_place(lease_place& p) noexcept
     drop(key);
 }
 
-void pool_core::release(lease_place& p, return_verdict verdict, time_point now) noexcept
+void pool_core::end_lease(lease_place& p, const return_verdict& verdict, time_point now) noexcept
 {
-    if (p.state != lease_place::stage::out)
-        return;
     slot& s = *p.of;
     if (verdict.dead)
         broken(s, s.epoch, end_reason::died, verdict.served, now);
@@ -265,10 +262,12 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
         return false;
     }
     const end_reason why = unfit(s);
-    // One above max_size may be lent again, once it is not any more.
-    if (dirty && (why == end_reason::none || (why == end_reason::surplus && s.leases != 0)))
+    // One that others hold goes on, and one above max_size may be lent again: what this lease began is
+    // cancelled there all the same.
+    if (dirty && (why == end_reason::none || s.leases != 0))
         begin_reset(p, now);
     if (s.leases != 0) {
+        look_at_memory(s, now);
         lend_more(s, now);
         return false;
     }
@@ -280,21 +279,21 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
         const time_point deadline = s.deadline;
         enter(s, slot_state::resetting);
         s.deadline = deadline;
+        wake_at(s, slow_at(s));
         return false;
     }
     const bool common = queue_.empty() && !s.suspect && options_.max_lifetime == duration::zero();
     admit(s, now);
-    return common && s.state == slot_state::idle && !look_at_memory(s, now);
+    return common && s.state == slot_state::idle && s.todo == slot_action::none;
 }
 
-bool pool_core::look_at_memory(slot& s, time_point now) noexcept
+void pool_core::look_at_memory(slot& s, time_point now) noexcept
 {
     if (options_.max_rss == 0 || s.todo != slot_action::none
         || now - s.measured_at < measure_interval)
-        return false;
+        return;
     s.measured_at = now;
     want(s, slot_action::measure);
-    return true;
 }
 
 void pool_core::serve_from_idle(key_record& key, time_point now) noexcept
@@ -338,8 +337,10 @@ void pool_core::admit(slot& s, time_point now) noexcept
         retire(s, s.doomed, now);
     else if (s.suspect)
         begin_probe(s, now);
-    else
+    else {
+        look_at_memory(s, now);
         make_available(s, now);
+    }
 }
 
 void pool_core::make_available(slot& s, time_point now) noexcept

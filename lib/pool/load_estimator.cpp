@@ -62,9 +62,12 @@ void load_estimator::close_period(std::size_t busy) noexcept
 
 void load_estimator::advance(std::size_t busy, time_point now) noexcept
 {
-    // After a long pause everything is forgotten anyway.
-    if (next_step_ != time_point::max() && now - next_step_ > 100 * memory)
+    // Of a pause that long nothing is left but what is happening now.
+    if (next_step_ != time_point::max() && now - next_step_ > 100 * memory) {
         next_step_ = now;
+        measured_ = false;
+        most_ = {};
+    }
     while (next_step_ <= now) {
         close_period(busy);
         if (next_step_ >= window_ends_) {

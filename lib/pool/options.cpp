@@ -176,8 +176,8 @@ void check(const pool_options& o)
         needs_fair(o.max_leases_per_key, "max_leases_per_key");
         needs_fair(o.max_waiters_per_key, "max_waiters_per_key");
     }
-    if (o.max_requests_in_flight && *o.max_requests_in_flight == 0)
-        refuse("max_requests_in_flight=0: expected an integer from 1 on");
+    if (o.sharing == sharing_policy::multiplexed && o.reset == reset_policy::respawn)
+        refuse("reset=respawn: expected protocol, or sharing=exclusive beside it");
     if (o.stderr == stderr_policy::file && o.stderr_file.empty())
         refuse("stderr=file: expected the name of a file in stderr_file");
     if (o.stderr != stderr_policy::file && !o.stderr_file.empty())
@@ -325,6 +325,8 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     MCP_POOL_FIXED(stderr);
     MCP_POOL_FIXED(stderr_file);
 #undef MCP_POOL_FIXED
+    if (next.single_writer && next.max_size != 1)
+        refuse("max_size=" + std::to_string(next.max_size) + ": expected 1 beside single_writer");
     check(next);
     return next;
 }

@@ -53,15 +53,6 @@ using pooling::end_reason;
 
 namespace {
 
-// The core has the same reasons, in the same order.
-session_end public_reason(end_reason why) noexcept
-{
-    return static_cast<session_end>(why);
-}
-static_assert(static_cast<std::size_t>(session_end::closed) + 1 == pooling::end_reasons);
-static_assert(static_cast<int>(session_end::detached) == static_cast<int>(end_reason::detached));
-static_assert(static_cast<int>(session_end::rekeyed) == static_cast<int>(end_reason::rekeyed));
-
 bool something_was_wrong(end_reason why) noexcept
 {
     switch (why) {
@@ -191,8 +182,12 @@ void pool_state::tell_lifecycle() noexcept
                     continue;
                 if (slot->failed == e.session)
                     t.cause = slot->failure;
-                if (e.what == core_event::kind::overdue && slot->session)
-                    t.place = slot->session->grant(e.place).place;
+                if (e.what != core_event::kind::overdue || !slot->session)
+                    continue;
+                // The lease may have ended meanwhile, and its place have been lent again.
+                const grant_record& lent = slot->session->grant(e.place);
+                if (lent.uses == e.lease)
+                    t.place = lent.place;
             }
         }
         for (std::size_t i = 0; observer && i != taken; ++i) {
@@ -200,7 +195,7 @@ void pool_state::tell_lifecycle() noexcept
             pool_event e = event_of(c.sequence);
             e.session = c.session;
             e.took = c.took;
-            e.reason = public_reason(c.why);
+            e.reason = c.why;
             e.place = batch[i].place;
             e.count = c.count;
             e.good = c.good;

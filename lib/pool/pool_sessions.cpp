@@ -225,9 +225,10 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
         text += state + "); raise " + (of_all ? "max_waiters" : "max_waiters_per_key")
             + " or hold leases for less long";
     } else if (failure == errc::invalid_config) {
-        text += op.wants == waiter::purpose::ready ? std::to_string(op.count)
+        const bool too_many = op.wants == waiter::purpose::ready && op.count > now.max_size;
+        text += too_many ? std::to_string(op.count)
                 + " sessions are waited for, and max_size is now " + std::to_string(now.max_size)
-                                                   : told->last_start_error;
+                         : told->last_start_error;
     } else if (failure == errc::pool_closed) {
         text += "the pool is closed; make a new one";
     } else if (failure == errc::circuit_open || failure == errc::start_failed) {

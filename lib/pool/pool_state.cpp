@@ -61,6 +61,52 @@ std::shared_ptr<pool_state> pool_state::make(
     return pool;
 }
 
+// Inlined: the way of every hit.
+[[gnu::always_inline]] inline lease pool_state::grant(const locked&, pooling::lease_place& of,
+    duration waited, const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state> self) noexcept
+{
+    pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
+    grant_record& lent = session.grant(of.index);
+    // Only the holder of the mutex writes, and nobody looks before the lease exists.
+    const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
+    lent.generation.store(ended + 1, std::memory_order_release);
+    lent.uses = of.number;
+    lent.waited = waited;
+    lent.place = place;
+    if (context)
+        lent.context = std::move(context);
+    if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
+        hook(session, session.end_noticed);
+    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
+}
+
+[[gnu::always_inline]] inline lease pool_state::finish_hit(locked& lock, pooling::lease_place* lent,
+    const std::source_location& place, std::shared_ptr<void>&& context,
+    std::shared_ptr<pool_state>& self) noexcept
+{
+    lease result;
+    if (!lent) {
+        settle(std::move(lock));
+        return result;
+    }
+    pool_observer* const told = observer_;
+    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
+    const std::uint64_t number = lent->of->number;
+    const bool reused = lent->number != 1;
+    result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
+    if (unsettled(lock)) [[unlikely]]
+        settle(std::move(lock));
+    else
+        lock.unlock();
+    if (told) {
+        pool_event e = lease_event(sequence, number, place);
+        e.good = reused;
+        told->leased(e);
+    }
+    return result;
+}
+
 lease pool_state::try_acquire(
     std::shared_ptr<pool_state>& self, const std::source_location& place) noexcept
 {
@@ -68,7 +114,7 @@ lease pool_state::try_acquire(
     const time_point now = coarse_now();
     locked lock(pool.mutex_);
     pooling::lease_place* const lent = pool.core_.try_acquire(nullptr, now);
-    return pool.finish_hit(std::move(lock), lent, place, nullptr, self);
+    return pool.finish_hit(lock, lent, place, nullptr, self);
 }
 
 lease pool_state::try_acquire(std::shared_ptr<pool_state>& self, acquire_options& options)
@@ -78,27 +124,7 @@ lease pool_state::try_acquire(std::shared_ptr<pool_state>& self, acquire_options
     locked lock(pool.mutex_);
     pooling::key_record* const key = pool.key_named(lock, options.isolation_key);
     pooling::lease_place* const lent = pool.core_.try_acquire(key, now);
-    return pool.finish_hit(std::move(lock), lent, options.place, std::move(options.context), self);
-}
-
-lease pool_state::finish_hit(locked lock, pooling::lease_place* lent,
-    const std::source_location& place, std::shared_ptr<void>&& context,
-    std::shared_ptr<pool_state>& self) noexcept
-{
-    pool_observer* const told = lent ? observer_ : nullptr;
-    const std::uint64_t sequence = told ? core_.events().next_sequence() : 0;
-    lease result;
-    if (lent)
-        result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
-    settle(std::move(lock));
-    if (told) {
-        pool_event e = event_of(sequence);
-        e.session = result->id();
-        e.place = place;
-        e.good = result.reused();
-        told->leased(e);
-    }
-    return result;
+    return pool.finish_hit(lock, lent, options.place, std::move(options.context), self);
 }
 
 pooling::key_record* pool_state::key_named(locked& lock, const std::string& name)
@@ -127,25 +153,6 @@ void pool_state::take_unused_keys(const locked&, key_list& into) noexcept
 void pool_state::destroy(key_list& keys) noexcept
 {
     keys.clear_and_dispose([](pooling::key_record* key) { delete key; });
-}
-
-lease pool_state::grant(const locked&, pooling::lease_place& of, duration waited,
-    const std::source_location& place, std::shared_ptr<void>&& context,
-    std::shared_ptr<pool_state> self) noexcept
-{
-    pooled_session& session = *static_cast<pooled_slot&>(*of.of).session;
-    grant_record& lent = session.grant(of.index);
-    // Only the holder of the mutex writes, and nobody looks before the lease exists.
-    const std::uint64_t ended = lent.generation.load(std::memory_order_relaxed);
-    lent.generation.store(ended + 1, std::memory_order_release);
-    lent.uses = of.number;
-    lent.waited = waited;
-    lent.place = place;
-    if (context)
-        lent.context = std::move(context);
-    if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
-        hook(session, session.end_noticed);
-    return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
 }
 
 void pool_state::submit(acquire_op* op)
@@ -241,13 +248,14 @@ void pool_state::give_back(grant_record& grant) noexcept
     if (session.where.detached && !has_io_)
         left_behind = session.where.session;
     core_.release(lent, verdict, now);
-    settle(std::move(lock));
+    if (unsettled(lock)) [[unlikely]]
+        settle(std::move(lock));
+    else
+        lock.unlock();
 
     if (told) {
-        pool_event e = event_of(sequence);
-        e.session = number;
+        pool_event e = lease_event(sequence, number, place);
         e.took = std::max(held, duration::zero());
-        e.place = place;
         e.good = in_time;
         told->returned(e);
     }
@@ -263,7 +271,8 @@ void pool_state::detach(grant_record& grant)
     locked lock(mutex_);
     const time_point now = steady_clock::now();
     const bool detached = core_.detach(session.where, now);
-    if (detached) {
+    // The slots of those that were detached earlier come back.
+    if (detached && slots_.size() - core_.detached() < core_.max_size()) {
         add_slots(lock, std::move(place));
         // Who waits for that place was not to be helped before it was there.
         core_.tick(now);
@@ -289,16 +298,9 @@ void pool_state::end_now(pooled_session& session) noexcept
     session.drop_io();
 }
 
-bool pool_state::wants_strand(const locked&) const noexcept
-{
-    return !poked_ && has_io_
-        && (core_.has_work() || core_.next_wake() < armed_ || !core_.events().empty());
-}
-
 void pool_state::settle(locked lock) noexcept
 {
-    // Most events leave nothing to do.
-    if (!core_.has_ready() && !wants_strand(lock) && !core_.has_unused_key())
+    if (!unsettled(lock))
         return;
 
     // More than this many at once would hold the mutex for too long.
@@ -319,6 +321,9 @@ void pool_state::settle(locked lock) noexcept
                     : std::max(steady_clock::now() - w->enqueued_at, duration::zero());
                 op->granted = grant(lock, *w->place, waited, op->options.place,
                     std::move(op->options.context), shared_from_this());
+                // Hits are counted by the core.
+                if (w->ticket != 0)
+                    wait_times_.record(waited);
             }
             if (observer_ && w->wants == waiter::purpose::lease && op->sequence == 0)
                 op->sequence = core_.events().next_sequence();
@@ -327,7 +332,7 @@ void pool_state::settle(locked lock) noexcept
         more = core_.has_ready();
 
         take_unused_keys(lock, unused_keys);
-        const bool to_poke = wants_strand(lock);
+        bool to_poke = wants_strand(lock);
         poked_ = poked_ || to_poke;
         const bool more_room = core_.events().size() * 2 > core_.events().capacity();
         lock.unlock();
@@ -337,10 +342,12 @@ void pool_state::settle(locked lock) noexcept
 
         for (std::size_t i = 0; i != taken; ++i) {
             if (!deliver(*batch[i])) {
-                // No memory: the next event tries again.
+                // No memory: the strand tries again.
                 lock.lock();
                 for (std::size_t j = taken; j != i; --j)
                     core_.put_back(*batch[j - 1]);
+                to_poke = to_poke || (!poked_ && has_io_);
+                poked_ = poked_ || to_poke;
                 lock.unlock();
                 more = false;
                 break;
@@ -368,9 +375,6 @@ void pool_state::poke() noexcept
 
 bool pool_state::deliver(acquire_op& op) noexcept
 {
-    // Hits are counted by the core.
-    if (op.granted && op.ticket != 0)
-        wait_times_.record(op.granted.waited());
     if (op.failure && !op.details) {
         try {
             op.details = explain(op);
@@ -416,6 +420,7 @@ void pool_state::change(const pool_overrides& changes)
         if (next.max_size <= slots_.size() + more.size()) {
             add_slots(lock, std::move(more));
             core_.change(next, steady_clock::now());
+            server_->start_timeout.store(next.start_timeout, std::memory_order_relaxed);
             break;
         }
         const std::size_t missing = next.max_size - slots_.size();
@@ -423,7 +428,11 @@ void pool_state::change(const pool_overrides& changes)
         more = make_slots(missing);
         lock.lock();
     }
+    const bool told = observer_ != nullptr;
     settle(std::move(lock));
+    // For what happens to more sessions at once.
+    if (told)
+        make_event_room();
 }
 
 void pool_state::evict_all()
@@ -465,7 +474,7 @@ void pool_state::abandon(bool context_lives) noexcept
 {
     locked lock(mutex_);
     core_.abandon();
-    permits_.give_back(core_.take_permit_returns());
+    const std::size_t permits = core_.take_permit_returns();
     has_io_ = false;
     // Each connection is let go without the mutex. What leases still need stays in the session.
     for (pooled_slot& slot : slots_) {
@@ -478,6 +487,8 @@ void pool_state::abandon(bool context_lives) noexcept
         lock.lock();
     }
     settle(std::move(lock));
+    // After the end of the sessions has been asked for: another pool may start its own now.
+    permits_.give_back(permits);
     // Destroyed outside of the lock.
     std::shared_ptr<pool_io> io;
     const std::lock_guard io_lock(io_mutex_);

@@ -164,7 +164,7 @@ private:
         std::shared_ptr<pool_state> self) noexcept;
     // The record of a key, made if there is none. Throws std::bad_alloc.
     [[nodiscard]] pooling::key_record* key_named(locked& lock, const std::string& name);
-    [[nodiscard]] lease finish_hit(locked lock, pooling::lease_place* lent,
+    [[nodiscard]] lease finish_hit(locked& lock, pooling::lease_place* lent,
         const std::source_location& place, std::shared_ptr<void>&& context,
         std::shared_ptr<pool_state>& self) noexcept;
     // Posts what the core has decided, pokes the strand where there is work for it. Unlocks.
@@ -175,7 +175,16 @@ private:
     void take_unused_keys(const locked&, key_list& into) noexcept;
     static void destroy(key_list& keys) noexcept;
     // Whether the strand has to be told of something.
-    [[nodiscard]] bool wants_strand(const locked&) const noexcept;
+    [[nodiscard]] bool wants_strand(const locked&) const noexcept
+    {
+        return (core_.has_work() || core_.next_wake() < armed_ || !core_.events().empty())
+            && !poked_ && has_io_;
+    }
+    // Whether an event has left anything to do; most do not.
+    [[nodiscard]] bool unsettled(const locked& lock) const noexcept
+    {
+        return core_.has_ready() || core_.has_unused_key() || wants_strand(lock);
+    }
     bool deliver(acquire_op& op) noexcept;
     static void end_now(pooled_session& session) noexcept;
     [[nodiscard]] census count(const locked&) const noexcept;
@@ -184,6 +193,9 @@ private:
     void could_not_start(const job& failed, const char* why) noexcept;
     [[nodiscard]] std::list<pooled_slot> make_slots(std::size_t count) const;
     void add_slots(const locked&, std::list<pooled_slot>&& more) noexcept;
+    // Asks for the permits that the core wants and gives back those it does not, without the mutex.
+    // False, unlocked: the pool has been abandoned meanwhile.
+    bool ask_for_permits(locked& lock, time_point now);
     bool take_job(const locked&, job& next);
     void perform(pool_io& io, job& next) noexcept;
     void start_session(pool_io& io, job& next);
@@ -205,6 +217,17 @@ private:
     template <class F>
     void on_strand(F f);
     [[nodiscard]] pool_event event_of(std::uint64_t sequence) const noexcept;
+    // What is told of every lease.
+    [[nodiscard]] pool_event lease_event(std::uint64_t sequence, std::uint64_t session,
+        const std::source_location& place) const noexcept
+    {
+        pool_event e;
+        e.sequence = sequence;
+        e.server = server_->config.name;
+        e.session = session;
+        e.place = place;
+        return e;
+    }
 
     const std::shared_ptr<server_state> server_;
 

@@ -16,6 +16,8 @@ namespace {
 
 // After a stall: for the reactor to hand over what has come.
 constexpr duration catch_up_time = std::chrono::milliseconds(1);
+// Before an outcome that there was no memory to deliver is tried again.
+constexpr duration memory_pause = std::chrono::milliseconds(10);
 
 const char* text(end_reason reason) noexcept
 {
@@ -136,14 +138,8 @@ void pool_state::run(pool_io& io, bool timer_fired)
         bool due = !catching_up_ && core_.next_wake() <= now && core_.tick(now);
         // A verdict about the era expires, or turns out wrong.
         core_.set_era_known(era_known, now);
-        permits_.give_back(core_.take_permit_returns());
-        for (std::size_t n = core_.take_permit_requests(); n != 0; --n) {
-            if (permits_.take(now))
-                core_.permit_granted(now);
-            else
-                core_.permit_denied(now);
-        }
-        permits_.give_back(core_.take_permit_returns());
+        if (!ask_for_permits(lock, now))
+            return;
         while (taken != batch_size && take_job(lock, jobs[taken]))
             ++taken;
         more = due || core_.has_work();
@@ -163,7 +159,9 @@ void pool_state::run(pool_io& io, bool timer_fired)
                 continue;
             }
             poked_ = false;
-            const time_point wake = catching_up_ ? armed_ : core_.next_wake();
+            time_point wake = catching_up_ ? armed_ : core_.next_wake();
+            if (core_.has_ready())
+                wake = std::min(wake, steady_clock::now() + memory_pause);
             const bool rearm = wake != armed_;
             armed_ = wake;
             lock.unlock();
@@ -171,6 +169,32 @@ void pool_state::run(pool_io& io, bool timer_fired)
                 io.arm(wake);
         }
     }
+}
+
+bool pool_state::ask_for_permits(locked& lock, time_point now)
+{
+    const std::size_t returned = core_.take_permit_returns();
+    const std::size_t wanted = core_.take_permit_requests();
+    if (returned == 0 && wanted == 0)
+        return true;
+    lock.unlock();
+    permits_.give_back(returned);
+    std::size_t granted = 0;
+    while (granted != wanted && permits_.take(now))
+        ++granted;
+    lock.lock();
+    if (!has_io_) {
+        lock.unlock();
+        permits_.give_back(granted);
+        return false;
+    }
+    for (std::size_t i = 0; i != wanted; ++i) {
+        if (i < granted)
+            core_.permit_granted(now);
+        else
+            core_.permit_denied(now);
+    }
+    return true;
 }
 
 bool pool_state::take_job(const locked&, job& next)

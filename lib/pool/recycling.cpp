@@ -9,10 +9,6 @@ namespace mcp_pool::pooling {
 
 namespace {
 
-// Lifetimes and probe intervals vary by this share, so that sessions born together do not come due
-// together.
-constexpr int jitter_share = 10;
-
 time_point after(time_point a, duration b) noexcept
 {
     return detail::saturating_add(a, b);
@@ -82,7 +78,7 @@ time_point pool_core::idle_wake(const slot& s) const noexcept
 
 time_point pool_core::leased_wake(const slot& s) const noexcept
 {
-    return std::min({s.deadline, proof_due(s), overdue_at(s)});
+    return std::min({s.deadline, proof_due(s), overdue_at(s), slow_at(s)});
 }
 
 std::size_t pool_core::most_uses() const noexcept

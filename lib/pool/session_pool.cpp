@@ -12,6 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -31,6 +33,11 @@ using detail::waiter;
     throw error(code, std::move(details));
 }
 
+[[noreturn]] void fail_as_cancelled()
+{
+    fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
+}
+
 // The part of an acquire that has to wait.
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
 {
@@ -47,50 +54,32 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_
     co_return result;
 }
 
-// The options of most acquires: nothing in them has a destructor, which saves a tenth of the time of
-// a hit when they move into the frame of the coroutine.
-struct lean_options
-{
-    std::optional<duration> timeout;
-    mcp_pool::diagnostics* diagnostics;
-    std::source_location place;
-
-    explicit lean_options(const acquire_options& options) noexcept
-        : timeout(options.timeout)
-        , diagnostics(options.diagnostics)
-        , place(options.place)
-    {}
-};
-
-acquire_options whole(acquire_options options)
-{
-    return options;
-}
-
-acquire_options whole(const lean_options& lean)
-{
-    acquire_options options(lean.place);
-    options.timeout = lean.timeout;
-    options.diagnostics = lean.diagnostics;
-    return options;
-}
-
-template <class Options>
-asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, Options options)
+asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_options options)
 {
     // A signal emitted before the start counts; the caller's state is read, never changed. It needs a
     // name: g++ 12 loses the temporary that a co_await yields when a member of it is called.
     const asio::cancellation_state callers = co_await asio::this_coro::cancellation_state;
     if (callers.cancelled() != asio::cancellation_type::none)
-        fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
-    if constexpr (std::is_same_v<Options, acquire_options>) {
-        if (lease hit = pool_state::try_acquire(pool, options))
-            co_return hit;
-    } else {
-        if (lease hit = pool_state::try_acquire(pool, options.place))
-            co_return hit;
-    }
-    co_return co_await wait_for_lease(std::move(pool), whole(std::move(options)));
+        fail_as_cancelled();
+    if (lease hit = pool_state::try_acquire(pool, options))
+        co_return hit;
+    co_return co_await wait_for_lease(std::move(pool), std::move(options));
+}
+
+// The same for most acquires, which have no key and no context. Their options come one by one: what
+// goes through registers into the frame of the coroutine costs a hit a tenth less.
+asio::awaitable<lease> acquire_any(std::shared_ptr<pool_state> pool,
+    std::optional<duration> timeout, diagnostics* details, std::source_location place)
+{
+    const asio::cancellation_state callers = co_await asio::this_coro::cancellation_state;
+    if (callers.cancelled() != asio::cancellation_type::none)
+        fail_as_cancelled();
+    if (lease hit = pool_state::try_acquire(pool, place))
+        co_return hit;
+    acquire_options options(place);
+    options.timeout = timeout;
+    options.diagnostics = details;
+    co_return co_await wait_for_lease(std::move(pool), std::move(options));
 }
 
 // Waits for something else than a lease: the initiation of the awaitable forms below.
@@ -209,7 +198,7 @@ session_pool::~session_pool()
 asio::awaitable<lease> session_pool::acquire(acquire_options options)
 {
     if (options.isolation_key.empty() && !options.context)
-        return acquire_one(state_, lean_options(options));
+        return acquire_any(state_, options.timeout, options.diagnostics, options.place);
     return acquire_one(state_, std::move(options));
 }
 
@@ -313,7 +302,8 @@ std::function<asio::awaitable<close_report>()> close_factory(
 void give_back(session& granted) noexcept
 {
     grant_record& grant = session_access::grant(granted);
-    grant.state.owner.give_back(grant);
+    // Nobody else lends to the public.
+    static_cast<pool_state&>(grant.state.owner).give_back(grant);
 }
 
 } // namespace detail

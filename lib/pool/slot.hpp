@@ -3,6 +3,7 @@
 
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/detail/waiter.hpp>
+#include <mcp_pool/pool_events.hpp>
 
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
@@ -56,34 +57,8 @@ enum class stop_rung : std::uint8_t {
 };
 
 // Why a session ended.
-enum class end_reason : std::uint8_t {
-    none,
-    // The process exited or closed its output.
-    died,
-    // No sign of life.
-    probe,
-    // What a lease left behind could not be undone in time, or reset = respawn.
-    reset,
-    // The lease asked for a new one.
-    discarded,
-    // It broke the protocol.
-    protocol,
-    // Above a lowered max_size.
-    surplus,
-    // Recycled: not used for idle_timeout; max_lifetime, max_uses, max_rss.
-    idle,
-    lifetime,
-    uses,
-    memory,
-    // Needed for another isolation key.
-    rekeyed,
-    evicted,
-    // The lease took it along.
-    detached,
-    start_failed,
-    closed,
-};
-inline constexpr std::size_t end_reasons = 16;
+using end_reason = session_end;
+inline constexpr std::size_t end_reasons = static_cast<std::size_t>(end_reason::closed) + 1;
 
 // What one lease holds of a session: a multiplexed session has several of these, any other one.
 struct lease_place
@@ -144,6 +119,8 @@ struct slot
     bool detached = false;
     // A failed probe was not believed, see pool_core::suspicious().
     bool doubted = false;
+    // Probing or resetting, and likely to be free in a moment.
+    bool promising = false;
 
     // Which of the slot's successive sessions this is. Events about another one are late.
     std::uint64_t epoch = 0;

@@ -2,6 +2,7 @@
 #include "pool/core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mcp_pool::pooling {
 
@@ -11,6 +12,9 @@ namespace {
 constexpr duration expiry_patience = std::chrono::seconds(1);
 // How long a session that is given more time to answer has at least.
 constexpr duration least_patience = std::chrono::milliseconds(1);
+// A server that is well answers a probe or a reset in much less. After it nobody counts on the session:
+// who waits gets another one.
+constexpr duration promise = std::chrono::milliseconds(50);
 
 // a + b, where b may be duration::max() for never.
 time_point after(time_point a, duration b) noexcept
@@ -34,15 +38,33 @@ void pool_core::enter(slot& s, slot_state next) noexcept
         s.broken = false;
         --lost_leases_;
     }
-    if (s.doubted) {
-        s.doubted = false;
-        --doubted_;
-    }
+    set_promising(s, false);
+    s.doubted = false;
     s.state = next;
     ++counts_[static_cast<std::size_t>(next)];
     s.deadline = time_point::max();
+    if (next == slot_state::resetting || next == slot_state::probing)
+        set_promising(s, true);
     if (s.offered != 0)
         update_open(s);
+}
+
+void pool_core::set_promising(slot& s, bool promising) noexcept
+{
+    if (std::exchange(s.promising, promising) == promising)
+        return;
+    key_record* const key = s.stateless ? nullptr : s.key;
+    std::size_t& number = key ? key->promising : unbound_promising_;
+    number = promising ? number + 1 : number - 1;
+    if (key)
+        update_provided(*key);
+}
+
+time_point pool_core::slow_at(const slot& s) const noexcept
+{
+    if (!s.promising)
+        return time_point::max();
+    return after(s.state == slot_state::probing ? s.probed_at : s.last_used, promise);
 }
 
 void pool_core::want(slot& s, slot_action action) noexcept
@@ -240,7 +262,7 @@ void pool_core::begin_probe(slot& s, time_point now) noexcept
     ++counters_.probes;
     s.probed_at = now;
     s.deadline = after(now, options_.probe_timeout);
-    wake_at(s, s.deadline);
+    wake_at(s, leased_wake(s));
     want(s, slot_action::probe);
 }
 
@@ -261,10 +283,9 @@ void pool_core::probe_failed(slot& s, time_point now) noexcept
         next_probe_loss_ = after(now, options_.probe_timeout);
         return retire(s, end_reason::probe, now);
     }
-    if (!std::exchange(s.doubted, true)) {
-        ++doubted_;
+    set_promising(s, false);
+    if (!std::exchange(s.doubted, true))
         note(core_event::kind::suspected, &s);
-    }
     s.deadline = std::max(next_probe_loss_, now + least_patience);
     wake_at(s, s.deadline);
 }
@@ -298,6 +319,8 @@ void pool_core::wake(slot& s, time_point now) noexcept
     report_overdue(s, now);
     if (s.state == slot_state::leased && !on_ladder(s))
         return wake_leased(s, now);
+    if (slow_at(s) <= now)
+        set_promising(s, false);
     if (s.deadline > now)
         return wake_at(s, leased_wake(s));
     switch (s.state) {
@@ -382,6 +405,7 @@ void pool_core::report_overdue(slot& s, time_point now) noexcept
             core_event e;
             e.what = core_event::kind::overdue;
             e.place = i;
+            e.lease = p.number;
             e.session = s.number;
             e.where = &s;
             e.epoch = s.epoch;

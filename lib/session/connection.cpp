@@ -69,8 +69,8 @@ void connection_driver::start()
         c.settings_.choice = c.server_->config.era;
         c.settings_.learnt = c.server_->known_era(clock::now());
         c.settings_.era_timeout = options.era_timeout;
-        c.settings_.start_timeout = options.start_timeout > duration::zero() ? options.start_timeout
-                                                                             : duration::max();
+        const duration timeout = c.server_->start_timeout.load(std::memory_order_relaxed);
+        c.settings_.start_timeout = timeout > duration::zero() ? timeout : duration::max();
         c.handshake_.emplace(c.settings_);
         c.open_transport();
     });

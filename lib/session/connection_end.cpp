@@ -34,7 +34,7 @@ void connection_driver::expire_start()
     post([](connection_driver& c) {
         if (c.phase_ == phase::respawning || c.phase_ == phase::starting)
             c.report_failed_start(errc::start_failed,
-                "it did not become ready within " + text_of(c.server_->options.start_timeout) + ": "
+                "it did not become ready within " + text_of(c.settings_.start_timeout) + ": "
                     + (c.phase_ == phase::starting
                             ? std::string(c.handshake_->stage())
                             : "waiting for the end of the process that did not survive "
@@ -160,6 +160,13 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
     health_probe_.reset();
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
         uncount(state_->grant(grant), table_.settle(grant));
+    // The lease has ended, and whoever waits through it learns just that.
+    const auto aborted = [this](request_op* op) {
+        const bool over = !op->grant->leased(op->generation);
+        if (over)
+            finish(op, asio::error::operation_aborted, nullptr, nullptr);
+        return over;
+    };
     if (!table_.empty()) {
         const auto details = explain(std::string(what)
                 + (code == errc::session_closed
@@ -168,7 +175,8 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
             remedy);
         for (const protocol::pending_request& request : table_.take_all()) {
             uncount(*request.op);
-            finish(request.op, make_error_code(code), nullptr, details);
+            if (!aborted(request.op))
+                finish(request.op, make_error_code(code), nullptr, details);
         }
     }
     if (!queue_.empty()) {
@@ -176,7 +184,8 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
             std::string(what) + " before the request was sent; repeating it is safe", remedy);
         while (request_op* op = queue_.pop_front()) {
             uncount(*op);
-            finish(op, make_error_code(errc::not_sent), nullptr, details);
+            if (!aborted(op))
+                finish(op, make_error_code(errc::not_sent), nullptr, details);
         }
     }
 }

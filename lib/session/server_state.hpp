@@ -32,6 +32,8 @@ public:
     // Unlearns a verdict that turned out wrong.
     void forget_era();
 
+    // Of options, or as changed since; 0: for ever.
+    std::atomic<duration> start_timeout;
     // Bytes waiting to be written in all transports of the server.
     std::atomic<std::size_t> buffered_bytes{0};
     // Lines on stdout that were not JSON-RPC, and byte sequences in messages that were not UTF-8.

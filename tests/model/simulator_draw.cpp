@@ -203,6 +203,17 @@ model_settings draw_settings(dice& roll, const sim_mood& mood, std::uint64_t see
         o.max_lifetime = 0s;
         o.reset = reset_policy::protocol;
     }
+    // Every eighth pool is what most pools are: none of its options asks for more of a hit than that
+    // a session is free. From dice of its own, so that the others are the same without it.
+    if (dice(~seed).one_in(8)) {
+        o.sharing = sharing_policy::exclusive;
+        o.max_leases_per_session = 1;
+        o.scaling = scaling_policy::fixed;
+        o.queue = queue_policy::fifo;
+        o.max_leases_per_key = o.max_waiters_per_key = o.max_uses = o.max_rss = 0;
+        o.max_lifetime = o.validate_after = o.overdue_after = 0s;
+        o.reset = reset_policy::protocol;
+    }
     return s;
 }
 

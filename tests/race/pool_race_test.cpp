@@ -8,7 +8,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <future>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -24,6 +27,24 @@ constexpr int rounds = 150;
 #else
 constexpr int rounds = 600;
 #endif
+
+// How long each user of the storm goes on: for some rounds, or for MCP_POOL_STORM_SECONDS.
+class stamina
+{
+public:
+    stamina()
+    {
+        if (const char* const seconds = std::getenv("MCP_POOL_STORM_SECONDS"))
+            until_ = std::chrono::steady_clock::now() + std::chrono::seconds(std::atoi(seconds));
+    }
+    [[nodiscard]] bool lasts(int round) const
+    {
+        return until_ ? std::chrono::steady_clock::now() < *until_ : round != rounds / 2;
+    }
+
+private:
+    std::optional<std::chrono::steady_clock::time_point> until_;
+};
 
 server_config config(std::size_t size)
 {
@@ -56,11 +77,12 @@ struct tally
 };
 
 // Acquires with random patience; now and then a signal ends the wait first.
-asio::awaitable<void> restless_user(session_pool& pool, tally& total, unsigned seed)
+asio::awaitable<void> restless_user(
+    session_pool& pool, tally& total, const stamina& mine_is, unsigned seed)
 {
     std::mt19937 random(seed);
     const auto executor = co_await asio::this_coro::executor;
-    for (int i = 0; i != rounds; ++i) {
+    for (int i = 0; mine_is.lasts(i); ++i) {
         ++total.asked;
         asio::cancellation_signal signal;
         const auto patience = std::chrono::microseconds(random() % 300);
@@ -136,21 +158,30 @@ BOOST_AUTO_TEST_CASE(a_storm_of_timeouts_and_cancellations_loses_no_session)
 {
     scripted_server server;
     crew pool_crew(1);
-    crew users(4);
+    crew users(8);
     session_pool pool(pool_crew.context.get_executor(), config(4), server.source());
     tally total;
-    for (unsigned i = 0; i != 32; ++i)
-        asio::co_spawn(
-            asio::make_strand(users.context), restless_user(pool, total, i), asio::detached);
-    BOOST_REQUIRE(eventually([&] { return total.finished == 32; }));
+    const stamina of_users;
+    constexpr int crowd = 64;
+    for (unsigned i = 0; i != crowd; ++i)
+        asio::co_spawn(asio::make_strand(users.context), restless_user(pool, total, of_users, i),
+            asio::detached);
+    BOOST_REQUIRE(eventually([&] { return total.finished == crowd; }));
     BOOST_TEST(total.outcomes() == total.asked);
     BOOST_TEST(total.other == 0);
     BOOST_TEST(total.served > 0);
+    BOOST_TEST(total.timed_out > 0);
+    BOOST_TEST(total.cancelled > 0);
     BOOST_REQUIRE(eventually([&] {
         const pool_stats s = pool.stats();
         return s.in_use == 0 && s.waiting == 0 && s.starting + s.resetting + s.stopping == 0;
     }));
-    BOOST_TEST(pool.stats().total_requests == static_cast<std::uint64_t>(total.served.load()));
+    const pool_stats s = pool.stats();
+    BOOST_TEST(s.total_requests == static_cast<std::uint64_t>(total.served.load()));
+    BOOST_TEST(s.timed_out == static_cast<std::uint64_t>(total.timed_out.load()));
+    BOOST_TEST_MESSAGE(total.asked << " acquires: " << total.served << " served, "
+                                   << total.timed_out << " timed out, " << total.cancelled
+                                   << " cancelled");
 }
 
 BOOST_AUTO_TEST_CASE(leases_are_given_back_on_every_thread_while_the_pool_is_destroyed)

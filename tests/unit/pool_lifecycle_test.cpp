@@ -167,6 +167,21 @@ BOOST_AUTO_TEST_CASE(an_operation_through_an_ended_lease_is_refused)
     BOOST_TEST(finish(third->ping())->value.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(
+    a_call_in_flight_is_aborted_by_the_end_of_its_lease_though_the_session_goes_too)
+{
+    server.on_request(hold_tool_calls);
+    open();
+    lease mine = acquire();
+    auto call = spawn(mine->call_tool("echo", {}, {}));
+    until([&] { return server.held() == 1; });
+    mine.discard();
+    mine.release();
+    until([&] { return call->done; });
+    BOOST_TEST(call->code() == asio::error::operation_aborted);
+    until([&] { return server.sessions_alive() == 0; });
+}
+
 BOOST_AUTO_TEST_CASE(a_release_with_a_call_in_flight_aborts_and_cancels_it)
 {
     server.on_request(hold_tool_calls);

@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(a_single_writer_cannot_be_given_more_sessions)
     BOOST_TEST(server.sessions_started() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_single_writer_that_runs_cannot_be_given_more_sessions_either)
+{
+    open(writer());
+    pool_limits more;
+    more.max_size = 5;
+    BOOST_CHECK_EXCEPTION(pool->resize(more), mcp_pool::error, [](const mcp_pool::error& e) {
+        return std::string_view(e.what()).find("single_writer") != std::string_view::npos;
+    });
+    BOOST_TEST(pool->options().max_size == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(
     when_the_host_is_short_of_something_all_pools_pause_their_starts_and_leases_go_on)
 {

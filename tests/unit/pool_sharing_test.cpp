@@ -244,6 +244,24 @@ BOOST_FIXTURE_TEST_CASE(a_legacy_server_is_refused_with_the_reason, shared_legac
     until([&] { return server.sessions_alive() == 0; });
 }
 
+BOOST_FIXTURE_TEST_CASE(
+    who_waits_for_sessions_at_boot_learns_that_reason_too, shared_legacy_session)
+{
+    open_shared();
+    const auto refused = finish(pool->wait_ready(1, 30s));
+    BOOST_TEST(refused->code() == errc::invalid_config);
+    const std::string what = refused->failure->what();
+    BOOST_TEST(what.find("lose each other's updates") != std::string::npos, what);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_for_each_lease_cannot_be_shared)
+{
+    BOOST_CHECK_EXCEPTION(open_shared([](pool_overrides& o) { o.reset = reset_policy::respawn; }),
+        mcp_pool::error, [](const mcp_pool::error& e) {
+            return std::string_view(e.what()).find("reset=respawn") != std::string_view::npos;
+        });
+}
+
 BOOST_FIXTURE_TEST_CASE(a_legacy_server_is_shared_where_the_user_insists, shared_legacy_session)
 {
     open_shared([](pool_overrides& options) { options.force = true; });

@@ -308,4 +308,31 @@ BOOST_AUTO_TEST_CASE(a_key_has_at_most_its_share_of_waiters)
     BOOST_TEST(pool.core.counters().rejected == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(nobody_counts_on_a_session_of_another_key_that_is_about_to_be_free)
+{
+    core_harness pool([](pool_options& o) { o.probe_interval = 0s; });
+    ticket& theirs = pool.acquire_for("theirs");
+    pool.ready(pool.the(slot_state::starting));
+    pool.give_back(theirs, dirty());
+    BOOST_TEST(pool.count(slot_state::resetting) == 1u);
+    pool.acquire_for("theirs");
+    BOOST_TEST(pool.count(slot_state::starting) == 0u);
+    pool.acquire_for("mine", 1s);
+    BOOST_TEST(pool.count(slot_state::starting) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_counts_for_long_on_a_session_that_does_not_answer)
+{
+    core_harness pool([](pool_options& o) { o.probe_interval = 0s; });
+    slot& silent = pool.lend();
+    pool.give_back(silent, dirty());
+    ticket& hopeful = pool.acquire(1s);
+    // A server that is well answers in less.
+    BOOST_TEST(pool.count(slot_state::starting) == 0u);
+    pool.advance(100ms);
+    pool.ready(pool.the(slot_state::starting));
+    BOOST_TEST(hopeful.granted());
+    BOOST_TEST((silent.state == slot_state::resetting));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -227,6 +227,39 @@ BOOST_AUTO_TEST_CASE(memory_is_looked_at_between_leases_once_a_second_at_most)
     BOOST_TEST((s.reason == end_reason::memory));
 }
 
+BOOST_AUTO_TEST_CASE(memory_is_looked_at_while_somebody_waits_too)
+{
+    core_harness pool([](pool_options& o) {
+        no_probes(o), o.max_size = 1, o.max_rss = 1000, o.max_lifetime = 1h;
+    });
+    slot& s = pool.lend();
+    ticket& first = pool.acquire();
+    pool.advance(1s);
+    pool.give_back(s);
+    BOOST_TEST(first.granted());
+    BOOST_TEST(pool.take(slot_action::measure).size() == 1u);
+    ticket& second = pool.acquire();
+    pool.advance(1s);
+    pool.give_back(s, dirty());
+    pool.reset_done(s);
+    BOOST_TEST(second.granted());
+    BOOST_TEST(pool.take(slot_action::measure).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_replacement_that_could_not_be_started_is_tried_again)
+{
+    core_harness pool([](pool_options& o) { no_probes(o), o.max_size = 2, o.max_rss = 1000; });
+    slot& hog = *pool.warm(1).front();
+    pool.measured(hog, 5000);
+    start_verdict no_memory;
+    no_memory.exhausted = true;
+    pool.fail(pool.the(slot_state::starting), no_memory);
+    BOOST_TEST((hog.state == slot_state::idle));
+    pool.advance(1min);
+    pool.ready(pool.the(slot_state::starting));
+    BOOST_TEST((hog.reason == end_reason::memory));
+}
+
 BOOST_AUTO_TEST_CASE(memory_of_an_earlier_session_says_nothing)
 {
     core_harness pool([](pool_options& o) { no_probes(o), o.max_size = 1, o.max_rss = 1000; });
@@ -380,6 +413,20 @@ BOOST_AUTO_TEST_CASE(a_detached_session_outlives_close)
     pool.ended(s);
     BOOST_TEST((s.state == slot_state::empty));
     BOOST_TEST(pool.permits_out == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_detached_session_given_back_after_close_has_all_the_time_to_end)
+{
+    core_harness pool([](pool_options& o) { no_probes(o), o.stop_grace = 2s; });
+    slot& s = pool.lend();
+    BOOST_TEST(pool.detach(s));
+    BOOST_TEST(pool.close(1s).granted());
+    pool.advance(10s);
+    pool.give_back(s);
+    pool.advance(1s);
+    BOOST_TEST((s.step == stop_rung::close_input));
+    pool.advance(2s);
+    BOOST_TEST((s.step == stop_rung::terminate));
 }
 
 BOOST_AUTO_TEST_CASE(a_start_that_is_given_up_was_never_retired)
