@@ -7,9 +7,10 @@
 
 #include <mcp_pool/session_pool.hpp>
 
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -38,20 +39,23 @@ using detail::waiter;
     fail(asio::error::operation_aborted, "the acquire was cancelled before it began");
 }
 
+// An operation that has not begun, with its outcome in a tuple.
+constexpr auto undelivered = asio::as_tuple(asio::deferred);
+
 // The part of an acquire that has to wait.
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
 {
     diagnostics details;
     diagnostics* const told = options.diagnostics ? options.diagnostics : &details;
     options.diagnostics = told;
-    error_code failure;
     initiate_acquire initiation(std::move(pool));
-    auto token = asio::redirect_error(asio::use_awaitable, failure);
-    lease result = co_await asio::async_initiate<decltype(token), void(error_code, lease)>(
-        std::move(initiation), token, std::move(options));
+    // Awaited as it is, it needs no frame of its own.
+    auto operation = asio::async_initiate<decltype(undelivered), void(error_code, lease)>(
+        std::move(initiation), undelivered, std::move(options));
+    auto [failure, result] = co_await std::move(operation);
     if (failure)
         throw error(failure, *told);
-    co_return result;
+    co_return std::move(result);
 }
 
 asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_options options)
@@ -109,12 +113,11 @@ asio::awaitable<void> wait_for(
     diagnostics details;
     acquire_options options(timeout);
     options.diagnostics = &details;
-    error_code failure;
     initiate_wait initiation(std::move(pool), wants, count);
+    auto operation = asio::async_initiate<decltype(undelivered), void(error_code, lease)>(
+        std::move(initiation), undelivered, std::move(options));
     // The operation carries an empty lease: there is nothing to lend.
-    auto token = asio::redirect_error(asio::use_awaitable, failure);
-    const lease none = co_await asio::async_initiate<decltype(token), void(error_code, lease)>(
-        std::move(initiation), token, std::move(options));
+    const auto [failure, none] = co_await std::move(operation);
     if (failure)
         throw error(failure, details);
 }
