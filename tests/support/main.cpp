@@ -4,9 +4,9 @@
 
 #if defined(__SANITIZE_THREAD__)
 // The last release of a reference count looks like a race in two places: std::future hands an
-// exception from thread to thread by one inside of libstdc++.so, which is not instrumented;
-// asio::any_io_executor orders its own by a fence, which this sanitizer does not follow. None of our
-// own code is named here.
+// exception from thread to thread by one inside of libstdc++.so, which is not instrumented; and
+// asio::any_io_executor orders its own by a fence, which this sanitizer does not follow. None of
+// our own code is named here.
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions()
 {

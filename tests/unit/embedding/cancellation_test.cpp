@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(what_the_caller_hears_is_the_same_after_an_acquire_and_a_ca
 
 BOOST_AUTO_TEST_CASE(signals_that_race_hand_overs_on_other_threads_leave_one_outcome_each)
 {
-    crew home(1), away(2);
+    crew away(2), home(1);
     session_pool busy(home.executor(), config(one_session()), server.source());
     const auto strand = asio::make_strand(away.context);
     int granted = 0, aborted = 0, other = 0;
