@@ -44,10 +44,7 @@ using std::chrono::steady_clock;
     const std::uint64_t number = lent->of->number;
     const bool reused = lent->number != 1;
     result = grant(lock, *lent, duration::zero(), place, std::move(context), std::move(self));
-    if (unsettled(lock)) [[unlikely]]
-        settle(std::move(lock));
-    else
-        lock.unlock();
+    settle(std::move(lock));
     if (told) {
         pool_event e = lease_event(sequence, number, place);
         e.good = reused;
@@ -197,10 +194,7 @@ void pool_state::give_back(grant_record& grant) noexcept
     if (session.where.detached && !has_io_)
         left_behind = session.where.session;
     core_.release(lent, verdict, now);
-    if (unsettled(lock)) [[unlikely]]
-        settle(std::move(lock));
-    else
-        lock.unlock();
+    settle(std::move(lock));
 
     if (told) {
         pool_event e = lease_event(sequence, number, place);
@@ -237,11 +231,8 @@ void pool_state::detach(grant_record& grant)
     throw error(errc::invalid_config, std::move(details));
 }
 
-void pool_state::settle(locked lock) noexcept
+void pool_state::carry_out(locked lock) noexcept
 {
-    if (!unsettled(lock))
-        return;
-
     // More than this many at once would hold the mutex for too long.
     constexpr std::size_t batch_size = 64;
 

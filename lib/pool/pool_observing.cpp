@@ -103,14 +103,6 @@ telling function_for(const core_event& e) noexcept
 
 } // namespace
 
-pool_event pool_state::event_of(std::uint64_t sequence) const noexcept
-{
-    pool_event e;
-    e.sequence = sequence;
-    e.server = server_->config.name;
-    return e;
-}
-
 void pool_state::set_observer(std::shared_ptr<pool_observer> observer)
 {
     if (observer) {

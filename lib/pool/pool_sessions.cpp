@@ -172,6 +172,7 @@ pool_state::census pool_state::count(const locked&) const noexcept
     c.waiting = core_.waiting();
     c.failures = core_.consecutive_failures();
     c.max_waiters = core_.options().max_waiters;
+    c.max_waiters_per_key = core_.options().max_waiters_per_key;
     return c;
 }
 
@@ -193,7 +194,6 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
     locked lock(mutex_);
     const std::shared_ptr<const mcp_pool::diagnostics> cause = last_failure_;
     const census now = count(lock);
-    const std::size_t waiters_per_key = core_.options().max_waiters_per_key;
     lock.unlock();
     const std::string state = describe(now);
     const bool has_failed = now.failures != 0;
@@ -217,10 +217,10 @@ std::shared_ptr<const mcp_pool::diagnostics> pool_state::explain(const acquire_o
             ? "; the last start failed" + because
             : std::string("; raise max_size, hold leases for less long or wait longer");
     } else if (failure == errc::too_many_waiters) {
-        const bool of_all = waiters_per_key == 0
+        const bool of_all = now.max_waiters_per_key == 0
             || (now.max_waiters != 0 && now.waiting >= now.max_waiters);
         text += of_all ? "already " + std::to_string(now.max_waiters) + " acquires wait ("
-                       : "already " + std::to_string(waiters_per_key)
+                       : "already " + std::to_string(now.max_waiters_per_key)
                 + " acquires with this isolation key wait (";
         text += state + "); raise " + (of_all ? "max_waiters" : "max_waiters_per_key")
             + " or hold leases for less long";
