@@ -284,7 +284,7 @@ private:
         if (e.what == core_event::kind::retired
             && std::find(wrong.begin(), wrong.end(), e.why) != wrong.end())
             what = "replaced";
-        note(e.sequence, what, e.session, static_cast<session_end>(e.why), {}, e.good, e.count);
+        note(e.sequence, what, e.session, e.why, {}, e.good, e.count);
     }
 
     // The strand's turn of the driver.

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -29,6 +30,25 @@ struct outcome
 
     [[nodiscard]] error_code code() const { return failure ? failure->code() : error_code(); }
 };
+
+inline pool_overrides at_most(std::size_t sessions)
+{
+    pool_overrides options;
+    options.max_size = sessions;
+    return options;
+}
+
+// The message of the invalid_config that `action` fails with, or "accepted".
+inline std::string refusal_of(const std::function<void()>& action)
+{
+    try {
+        action();
+    } catch (const mcp_pool::error& e) {
+        BOOST_TEST(e.code() == errc::invalid_config);
+        return e.what();
+    }
+    return "accepted";
+}
 
 struct pool_fixture
 {

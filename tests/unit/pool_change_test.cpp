@@ -72,17 +72,6 @@ const std::vector<duration_option> duration_options{
     {"write_timeout", &pool_overrides::write_timeout, &pool_options::write_timeout, true, false},
 };
 
-std::string refusal_of(const std::function<void()>& action)
-{
-    try {
-        action();
-    } catch (const mcp_pool::error& e) {
-        BOOST_TEST(e.code() == errc::invalid_config);
-        return e.what();
-    }
-    return "accepted";
-}
-
 // What must stand beside an option so that its own range is what is looked at.
 pool_overrides room_for_all()
 {

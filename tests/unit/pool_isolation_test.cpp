@@ -48,13 +48,6 @@ struct keyed_modern_pool : keyed_pool
     {}
 };
 
-pool_overrides at_most(std::size_t sessions)
-{
-    pool_overrides options;
-    options.max_size = sessions;
-    return options;
-}
-
 pool_overrides fair(std::size_t sessions)
 {
     pool_overrides options = at_most(sessions);

@@ -28,13 +28,6 @@ struct observed_pool : pool_fixture
     void warm() { acquire().release(); }
 };
 
-pool_overrides one_session()
-{
-    pool_overrides options;
-    options.max_size = 1;
-    return options;
-}
-
 script silent_on(std::string method)
 {
     return [method = std::move(method)](const call& c) -> std::optional<reply> {
@@ -69,7 +62,7 @@ BOOST_FIXTURE_TEST_SUITE(pool_observer, observed_pool)
 
 BOOST_AUTO_TEST_CASE(the_life_of_a_session_is_told_in_order_and_without_gaps)
 {
-    open_observed(one_session());
+    open_observed(at_most(1));
     auto acquiring = spawn(pool->acquire(30s));
     const unsigned line = __LINE__ - 1;
     until([&] { return acquiring->done; });
@@ -119,7 +112,7 @@ BOOST_AUTO_TEST_CASE(failing_starts_are_told_with_their_cause_until_one_succeeds
 
 BOOST_AUTO_TEST_CASE(a_probe_is_told_with_its_outcome)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.probe_interval = 1ms;
     options.probe_timeout = 300ms;
     open_observed(options);
@@ -170,7 +163,7 @@ BOOST_AUTO_TEST_CASE(each_reason_to_replace_a_session_is_told)
         until(gone);
         return event;
     };
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.write_timeout = options.reset_timeout = 10ms;
 
     const seen died = told_of(session_end::died, options, [this](lease) {
@@ -200,7 +193,7 @@ BOOST_AUTO_TEST_CASE(each_reason_to_replace_a_session_is_told)
 
 BOOST_AUTO_TEST_CASE(acquires_that_get_nothing_are_told_with_the_reason)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.max_waiters = 1;
     open_observed(options);
     lease held = acquire();
@@ -235,7 +228,7 @@ BOOST_AUTO_TEST_CASE(acquires_that_get_nothing_are_told_with_the_reason)
 
 BOOST_AUTO_TEST_CASE(an_overdue_lease_is_reported_once_with_the_place_of_its_acquire)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.overdue_after = 1ms;
     open_observed(options);
     auto acquiring = spawn(pool->acquire(30s));
@@ -257,7 +250,7 @@ BOOST_AUTO_TEST_CASE(an_overdue_lease_is_reported_once_with_the_place_of_its_acq
 
 BOOST_AUTO_TEST_CASE(a_process_that_stood_still_is_told_of_it_and_blames_nobody)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.probe_interval = 5ms;
     options.probe_timeout = 300ms;
     open_observed(options);
@@ -309,7 +302,7 @@ BOOST_AUTO_TEST_CASE(a_limit_of_this_host_that_is_too_low_is_warned_of)
 
 BOOST_AUTO_TEST_CASE(lines_of_stderr_are_told_escaped_where_they_are_to_be_logged)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.stderr = stderr_policy::log;
     open_observed(options);
     lease mine = acquire();

@@ -8,13 +8,6 @@ using namespace mcp_pool::testing;
 
 namespace {
 
-pool_overrides one_session()
-{
-    pool_overrides options;
-    options.max_size = 1;
-    return options;
-}
-
 bool is_lifecycle(const seen& e)
 {
     return e.what != "leased" && e.what != "returned" && e.what != "waited" && e.what != "timed_out"
@@ -27,7 +20,7 @@ BOOST_FIXTURE_TEST_SUITE(pool_observers, pool_fixture)
 
 BOOST_AUTO_TEST_CASE(an_observer_may_use_the_pool_in_every_one_of_its_calls)
 {
-    pool_overrides options = one_session();
+    pool_overrides options = at_most(1);
     options.probe_interval = 1ms;
     options.overdue_after = 1ms;
     options.stderr = stderr_policy::log;
@@ -75,7 +68,7 @@ BOOST_AUTO_TEST_CASE(an_observer_may_use_the_pool_in_every_one_of_its_calls)
 BOOST_AUTO_TEST_CASE(nothing_is_told_to_nobody_and_a_successor_is_told_what_comes)
 {
     const auto told = std::make_shared<witness>();
-    open(one_session());
+    open(at_most(1));
     pool->set_observer(told);
     acquire().release();
     pool->set_observer(nullptr);

@@ -30,17 +30,6 @@ private:
     const char* name_;
 };
 
-std::string refusal_of(const std::function<void()>& action)
-{
-    try {
-        action();
-    } catch (const mcp_pool::error& e) {
-        BOOST_TEST(e.code() == errc::invalid_config);
-        return e.what();
-    }
-    return "accepted";
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(options_of_a_pool)

@@ -23,13 +23,6 @@ struct recycling_pool : pool_fixture
     }
 };
 
-pool_overrides at_most(std::size_t sessions)
-{
-    pool_overrides options;
-    options.max_size = sessions;
-    return options;
-}
-
 constexpr std::size_t megabyte = std::size_t{1} << 20;
 
 } // namespace
