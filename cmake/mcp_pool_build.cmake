@@ -41,6 +41,14 @@ if(MCP_POOL_SANITIZE)
     endif()
 endif()
 
+# What calls the library, rather than being it, is compiled for these sanitizers without optimisation:
+# their checks make of each coroutine what takes g++ a minute to optimise.
+function(mcp_pool_quick_to_compile name)
+    if(MCP_POOL_SANITIZE MATCHES undefined)
+        target_compile_options(${name} PRIVATE -O0)
+    endif()
+endfunction()
+
 # mcp_pool_test(name SOURCES ... [LABELS ...] [TIMEOUT seconds])
 #
 # One Boost.Test program and one CTest test of the same name. It may include the private headers of
@@ -56,6 +64,7 @@ function(mcp_pool_test name)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib
         ${PROJECT_SOURCE_DIR}/tests)
     target_precompile_headers(${name} REUSE_FROM mcp_pool_test_pch)
+    mcp_pool_quick_to_compile(${name})
     if(arg_DEPENDS)
         add_dependencies(${name} ${arg_DEPENDS})
     endif()

@@ -94,7 +94,10 @@ void pool_core::acquire(waiter& w, time_point now) noexcept
         hold(key);
         update_turn(key);
     }
-    settle(now);
+    if (w.where == stage::queued && !changed && only_waiting_helps())
+        next_wake_ = std::min(next_wake_, w.deadline);
+    else
+        settle(now);
     drop(key);
 }
 

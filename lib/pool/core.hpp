@@ -419,6 +419,9 @@ private:
         const std::size_t ending = count(slot_state::stopping);
         return room() == 0 && (ending == 0 || taken() >= options_.max_size + ending);
     }
+    // Every session is lent and no start is possible or under way: settle() decides the same however
+    // many wait, and need not be asked when one more does or one less.
+    [[nodiscard]] bool only_waiting_helps() const noexcept;
     [[nodiscard]] std::size_t places_per_session() const noexcept
     {
         if (options_.sharing == sharing_policy::exclusive)

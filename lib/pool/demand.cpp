@@ -48,6 +48,12 @@ std::size_t pool_core::starts_planned() const noexcept
     return count(slot_state::starting) + permits_pending_ + permit_requests_;
 }
 
+bool pool_core::only_waiting_helps() const noexcept
+{
+    return common_.options && room() == 0 && starts_planned() == 0 && idle_.empty() && !failing()
+        && owed_ == 0 && !closing_ && !abandoned_;
+}
+
 std::size_t pool_core::starts_at_once() const noexcept
 {
     // The first start finds out the era (and fills the server's own caches); while starts fail, one

@@ -231,7 +231,7 @@ void pool_core::end_lease(lease_place& p, const return_verdict& verdict, time_po
     const bool recovered = verdict.served && note_success(s);
     if (verdict.discard && s.doomed == end_reason::none)
         doom(s, end_reason::discarded);
-    const bool common = take_back(s, p, verdict.dirty, now) && !recovered && !key.eligible;
+    const bool common = take_back(s, p, verdict.dirty, now) && !recovered;
     if (!common)
         serve_from_idle(key, now);
     drop(key);
@@ -284,7 +284,10 @@ bool pool_core::take_back(slot& s, lease_place& p, bool dirty, time_point now) n
     }
     const bool common = queue_.empty() && !s.suspect && options_.max_lifetime == duration::zero();
     admit(s, now);
-    return common && s.state == slot_state::idle && s.todo == slot_action::none;
+    if (s.todo != slot_action::none)
+        return false;
+    return s.state == slot_state::leased ? only_waiting_helps()
+                                         : common && s.state == slot_state::idle;
 }
 
 void pool_core::look_at_memory(slot& s, time_point now) noexcept

@@ -42,20 +42,26 @@ using detail::waiter;
 // An operation that has not begun, with its outcome in a tuple.
 constexpr auto undelivered = asio::as_tuple(asio::deferred);
 
-// The part of an acquire that has to wait.
-asio::awaitable<lease> wait_for_lease(std::shared_ptr<pool_state> pool, acquire_options options)
+// The operation of an acquire that has to wait. Begun where it is awaited, while the coroutine that
+// awaits it is suspended: what it refers to is in that coroutine's frame.
+struct initiate_in_place
 {
-    diagnostics details;
-    diagnostics* const told = options.diagnostics ? options.diagnostics : &details;
-    options.diagnostics = told;
-    initiate_acquire initiation(std::move(pool));
-    // Awaited as it is, it needs no frame of its own.
-    auto operation = asio::async_initiate<decltype(undelivered), void(error_code, lease)>(
-        std::move(initiation), undelivered, std::move(options));
-    auto [failure, result] = co_await std::move(operation);
-    if (failure)
-        throw error(failure, *told);
-    co_return std::move(result);
+    const std::shared_ptr<pool_state>& pool;
+    acquire_options& options;
+
+    template <class Handler>
+    void operator()(Handler&& handler) const
+    {
+        detail::acquire_op_for<std::decay_t<Handler>>::start(
+            std::forward<Handler>(handler), pool, std::move(options));
+    }
+};
+
+// To be awaited where it stands, which needs no frame of its own; the outcome comes as a tuple.
+auto wait_for_lease(const std::shared_ptr<pool_state>& pool, acquire_options& options)
+{
+    return asio::async_initiate<decltype(undelivered), void(error_code, lease)>(
+        initiate_in_place{pool, options}, undelivered);
 }
 
 asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_options options)
@@ -67,7 +73,13 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_opt
         fail_as_cancelled();
     if (lease hit = pool_state::try_acquire(pool, options))
         co_return hit;
-    co_return co_await wait_for_lease(std::move(pool), std::move(options));
+    diagnostics unasked;
+    diagnostics* const details = options.diagnostics ? options.diagnostics : &unasked;
+    options.diagnostics = details;
+    auto [failure, result] = co_await wait_for_lease(pool, options);
+    if (failure)
+        throw error(failure, *details);
+    co_return std::move(result);
 }
 
 // The same for most acquires, which have no key and no context. Their options come one by one: what
@@ -81,9 +93,13 @@ asio::awaitable<lease> acquire_any(std::shared_ptr<pool_state> pool,
     if (lease hit = pool_state::try_acquire(pool, place))
         co_return hit;
     acquire_options options(place);
+    diagnostics unasked;
     options.timeout = timeout;
-    options.diagnostics = details;
-    co_return co_await wait_for_lease(std::move(pool), std::move(options));
+    options.diagnostics = details ? details : &unasked;
+    auto [failure, result] = co_await wait_for_lease(pool, options);
+    if (failure)
+        throw error(failure, details ? *details : unasked);
+    co_return std::move(result);
 }
 
 // Waits for something else than a lease: the initiation of the awaitable forms below.

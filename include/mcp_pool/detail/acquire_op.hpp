@@ -75,7 +75,7 @@ public:
 
     acquire_op_for(Handler handler, const std::shared_ptr<pool_state>& pool, acquire_options o)
         : acquire_op(std::move(o))
-        , delivery_(std::move(handler), default_executor(pool))
+        , delivery_(std::move(handler), [&pool] { return default_executor(pool); })
     {}
 
     bool post() noexcept override { return delivery_.post(this); }

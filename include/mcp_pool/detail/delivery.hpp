@@ -8,12 +8,15 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/recycling_allocator.hpp>
+#include <boost/asio/system_executor.hpp>
 
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace mcp_pool::detail {
@@ -72,17 +75,38 @@ private:
     typename traits::pointer place_;
 };
 
+// Whether a handler names the executor that it wants to be called on.
+template <class Handler>
+inline constexpr bool has_executor =
+    std::is_same_v<asio::associated_executor_t<Handler, asio::system_executor>,
+        asio::associated_executor_t<Handler, asio::any_io_executor>>;
+
+// The executor of an io_context, counted as work.
+using context_at_work = decltype(asio::prefer(
+    std::declval<asio::io_context::executor_type>(), asio::execution::outstanding_work.tracked));
+
+// The executor of a handler, counted as work until the handler is called. `default_executor()` is
+// asked only where there is none: it may cost a lock.
+template <class Handler, class Default>
+asio::any_io_executor executor_at_work(const Handler& handler, Default default_executor)
+{
+    if constexpr (has_executor<Handler>)
+        return asio::prefer(
+            asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
+    else
+        return asio::prefer(default_executor(), asio::execution::outstanding_work.tracked);
+}
+
 // Handler and executor of one operation. The posted function object owns the operation: if the
 // executor destroys it unrun, the operation goes with it and gives back what it holds.
 template <class Op, class Handler>
 class delivery
 {
 public:
-    delivery(Handler handler, const asio::any_io_executor& default_executor)
+    template <class Default>
+    delivery(Handler handler, Default default_executor)
         : handler_(std::move(handler))
-        , executor_(asio::prefer(
-              asio::any_io_executor(asio::get_associated_executor(handler_, default_executor)),
-              asio::execution::outstanding_work.tracked))
+        , executor_(executor_at_work(handler_, std::move(default_executor)))
     {}
 
     // Posts Op::invoke(). False, and nothing has changed, if there is no memory for it.
@@ -96,7 +120,11 @@ public:
         const void* const outer = std::exchange(being_posted, op);
         bool posted = false;
         try {
-            asio::post(target, parcel(op));
+            // What most executors are, without the calls through a type-erased one.
+            if (const auto* context = target.template target<context_at_work>())
+                asio::post(*context, parcel(op));
+            else
+                asio::post(target, parcel(op));
             posted = being_posted == op;
         } catch (...) {
             posted = false;

@@ -66,7 +66,7 @@ public:
 
     request_op_for(Handler handler, const session_ref& session, mcp_pool::detail::request what)
         : request_op(std::move(what))
-        , delivery_(std::move(handler), default_executor(session))
+        , delivery_(std::move(handler), [&session] { return default_executor(session); })
         , on_progress_(request.options.progress
                   ? std::make_shared<progress_sink>(request.options.progress)
                   : nullptr)
