@@ -157,6 +157,19 @@ BOOST_AUTO_TEST_CASE(elide_start)
     BOOST_TEST(pool.permits_out == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_start_in_the_last_place_of_the_pool_is_dropped_too_once_nobody_needs_it)
+{
+    core_harness pool([](pool_options& o) { o.max_size = 2; });
+    slot& lent = pool.lend();
+    pool.take_jobs = false;
+    ticket& waits = pool.acquire();
+    BOOST_TEST(pool.count(slot_state::starting) == 1u);
+
+    pool.give_back(lent);
+    BOOST_TEST(waits.granted());
+    BOOST_TEST(pool.count(slot_state::starting) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_permit_that_comes_too_late_is_given_back)
 {
     core_harness pool;
