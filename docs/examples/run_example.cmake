@@ -1,6 +1,11 @@
-# cmake -DEXAMPLE=... -DSERVER=... -DPRINTS=... -P run_example.cmake
+# cmake -DEXAMPLE=... -DSERVER=... -DPRINTS=... [-DNEEDS=FILE] -P run_example.cmake
 #
-# Runs an example with a server and compares what it prints, besides its exit status.
+# Runs an example with a server and compares what it prints, besides its exit status. Skipped, visibly,
+# where a file is not there that it needs.
+if(NEEDS AND NOT EXISTS ${NEEDS})
+    message("SKIPPED: there is no ${NEEDS}")
+    return()
+endif()
 execute_process(COMMAND ${EXAMPLE} ${SERVER}
     RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE said TIMEOUT 60)
 string(STRIP "${printed}" printed)

@@ -45,7 +45,7 @@ enum class errc {
     message_too_large,
     // No protocol version in common.
     unsupported_version,
-    // The server does not offer the method in this era or did not declare the capability.
+    // The method does not exist in the era of the session; the message says what there is instead.
     method_not_supported,
     // A configuration value is impossible; the message names it and what is allowed.
     invalid_config,

@@ -4,6 +4,7 @@
 #include <mcp_pool/call_options.hpp>
 #include <mcp_pool/detail/from_coroutine.hpp>
 #include <mcp_pool/detail/request_op.hpp>
+#include <mcp_pool/detail/session_requests.hpp>
 #include <mcp_pool/error.hpp>
 #include <mcp_pool/types.hpp>
 
@@ -13,7 +14,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,10 +22,6 @@
 namespace mcp_pool {
 
 namespace detail {
-
-// The coroutine behind the twin of session::list_tools().
-std::function<asio::awaitable<std::vector<tool>>()> list_tools_factory(
-    session_ref session, call_options options);
 
 struct grant_record;
 struct session_access;
@@ -55,7 +51,14 @@ struct session_access;
 //
 // Errors: call_timeout, session_closed, not_sent, lease_released, protocol_error,
 // message_too_large, method_not_supported, and the peer's own errors in rpc_category(). A tool call
-// is never repeated by itself.
+// is never repeated by itself. protocol_error is also a result that lacks a member which the
+// specification requires, or has it with the wrong type; the message names it, what it is and what was
+// expected, and the session goes on. Anything else that is wrong inside a result is left to its
+// accessors: a list keeps its bad entries beside the good ones.
+//
+// What the server has declared in capabilities() is not asked before a request is sent: servers offer
+// what they forget to declare, and early revisions had no names for some of it. A server that has no
+// such method says so, with the JSON-RPC code -32601.
 class session
 {
 public:
@@ -64,12 +67,51 @@ public:
 
     // All tools of the server, every page. Source: MCP, server/tools; server/utilities/pagination.
     //
-    // Errors: also protocol_error after 1,000 pages or when a page repeats the former one's cursor.
+    // Errors: also protocol_error after 1,000 pages or 256 MiB of entries, or when a page repeats the
+    // former one's cursor. A timeout is for the whole list. The same holds for the other lists.
     [[nodiscard]] asio::awaitable<std::vector<tool>> list_tools(call_options options = {});
 
     // Calls a tool. A result with is_error() is a result. Source: MCP, server/tools.
     [[nodiscard]] asio::awaitable<tool_result> call_tool(
         std::string name, json::object arguments, call_options options = {});
+
+    // All resources that the server lists; there may be more that can be read. Source: MCP,
+    // server/resources.
+    [[nodiscard]] asio::awaitable<std::vector<resource>> list_resources(call_options options = {});
+    [[nodiscard]] asio::awaitable<std::vector<resource_template>> list_resource_templates(
+        call_options options = {});
+
+    // Reads what a URI stands for. An unknown one is an error of the peer's: -32602, in the legacy era
+    // -32002. Source: MCP, server/resources.
+    [[nodiscard]] asio::awaitable<resource_result> read_resource(
+        std::string uri, call_options options = {});
+
+    // Asks for `notifications/resources/updated` whenever the resource changes, and no longer. What a
+    // lease has subscribed to ends with it, where `reset` of the pool is `protocol`. Source: MCP
+    // 2025-11-25, server/resources, "Subscriptions".
+    //
+    // Errors: method_not_supported in the modern era, which has `subscriptions/listen` instead.
+    [[nodiscard]] asio::awaitable<void> subscribe(std::string uri, call_options options = {});
+    [[nodiscard]] asio::awaitable<void> unsubscribe(std::string uri, call_options options = {});
+
+    // All prompts of the server. Source: MCP, server/prompts.
+    [[nodiscard]] asio::awaitable<std::vector<prompt>> list_prompts(call_options options = {});
+
+    // The messages that a prompt becomes with these arguments, by name; the specification wants them to
+    // be strings. Source: MCP, server/prompts.
+    [[nodiscard]] asio::awaitable<prompt_result> get_prompt(
+        std::string name, json::object arguments, call_options options = {});
+
+    // What an argument may go on with. Source: MCP, server/utilities/completion.
+    [[nodiscard]] asio::awaitable<completion> complete(
+        completion_reference reference, completion_argument argument, call_options options = {});
+
+    // How much the server is to tell of what it does, as `notifications/message`, from now on until
+    // the lease ends. In the legacy era a request, `logging/setLevel`, and undone for the next lease
+    // where `reset` of the pool is `protocol`. In the modern era nothing is sent: the level goes with
+    // each later request of the lease, unless that has one of its own in `_meta`. Source: MCP
+    // 2025-11-25, server/utilities/logging; MCP 2026-07-28, basic/index, "_meta".
+    [[nodiscard]] asio::awaitable<void> set_log_level(log_level level, call_options options = {});
 
     // Asks for a sign of life: `ping` in the legacy era, `server/discover` in the modern one, which
     // has no ping. Source: MCP 2025-11-25, basic/utilities/ping; MCP 2026-07-28, server/discover.
@@ -85,8 +127,7 @@ public:
     template <class Token>
     auto async_list_tools(call_options options, Token&& token)
     {
-        return detail::from_coroutine<std::vector<tool>>(detail::default_executor(ref()),
-            detail::list_tools_factory(ref(), std::move(options)), std::forward<Token>(token));
+        return list<tool>(std::move(options), std::forward<Token>(token));
     }
 
     template <class Token>
@@ -94,13 +135,75 @@ public:
         std::string name, json::object arguments, call_options options, Token&& token)
     {
         return start<tool_result>(
-            tool_call(std::move(name), std::move(arguments), std::move(options)), token);
+            detail::call_tool_request(std::move(name), std::move(arguments), std::move(options)),
+            token);
+    }
+
+    template <class Token>
+    auto async_list_resources(call_options options, Token&& token)
+    {
+        return list<resource>(std::move(options), std::forward<Token>(token));
+    }
+
+    template <class Token>
+    auto async_list_resource_templates(call_options options, Token&& token)
+    {
+        return list<resource_template>(std::move(options), std::forward<Token>(token));
+    }
+
+    template <class Token>
+    auto async_read_resource(std::string uri, call_options options, Token&& token)
+    {
+        return start<resource_result>(
+            detail::read_resource_request(std::move(uri), std::move(options)), token);
+    }
+
+    template <class Token>
+    auto async_subscribe(std::string uri, call_options options, Token&& token)
+    {
+        return start<void>(detail::subscribe_request(std::move(uri), std::move(options)), token);
+    }
+
+    template <class Token>
+    auto async_unsubscribe(std::string uri, call_options options, Token&& token)
+    {
+        return start<void>(detail::unsubscribe_request(std::move(uri), std::move(options)), token);
+    }
+
+    template <class Token>
+    auto async_list_prompts(call_options options, Token&& token)
+    {
+        return list<prompt>(std::move(options), std::forward<Token>(token));
+    }
+
+    template <class Token>
+    auto async_get_prompt(
+        std::string name, json::object arguments, call_options options, Token&& token)
+    {
+        return start<prompt_result>(
+            detail::get_prompt_request(std::move(name), std::move(arguments), std::move(options)),
+            token);
+    }
+
+    template <class Token>
+    auto async_complete(completion_reference reference, completion_argument argument,
+        call_options options, Token&& token)
+    {
+        return start<completion>(
+            detail::complete_request(std::move(reference), std::move(argument), std::move(options)),
+            token);
+    }
+
+    template <class Token>
+    auto async_set_log_level(log_level level, call_options options, Token&& token)
+    {
+        return start<void>(detail::log_level_request(era(), level, std::move(options)), token);
     }
 
     template <class Token>
     auto async_ping(call_options options, Token&& token)
     {
-        return start<void>(ping_request(std::move(options)), token);
+        return start<void>(detail::ping_request(era(), std::move(options)), token);
     }
 
     template <class Token>
@@ -113,7 +216,7 @@ public:
     template <class Token>
     auto async_notify(std::string method, json::object params, Token&& token)
     {
-        return start<void>(notification(std::move(method), std::move(params)), token);
+        return start<void>(detail::notification(std::move(method), std::move(params)), token);
     }
 
     // What the server says of itself, as JSON objects; empty where it said nothing. Valid as long as
@@ -146,10 +249,12 @@ private:
 
     [[nodiscard]] detail::session_ref ref() const;
 
-    static detail::request tool_call(
-        std::string name, json::object arguments, call_options options);
-    [[nodiscard]] detail::request ping_request(call_options options) const;
-    static detail::request notification(std::string method, json::object params);
+    template <class Item, class Token>
+    auto list(call_options options, Token&& token) const
+    {
+        return detail::from_coroutine<std::vector<Item>>(detail::default_executor(ref()),
+            detail::listing_of<Item>(ref(), std::move(options)), std::forward<Token>(token));
+    }
 
     template <class Result, class Token>
     auto start(detail::request what, Token& token) const

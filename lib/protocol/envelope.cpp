@@ -191,6 +191,18 @@ bool exists(std::string_view method, era in) noexcept
     return std::find(modern_only.begin(), modern_only.end(), method) == modern_only.end();
 }
 
+std::string_view remedy_for(std::string_view method, era in) noexcept
+{
+    if (in == era::legacy)
+        return {};
+    if (method == "resources/subscribe" || method == "resources/unsubscribe")
+        return "changes of resources are told through subscriptions/listen there, which is not "
+               "implemented yet";
+    if (method == "logging/setLevel")
+        return "the level goes with each request there; use set_log_level() of the session";
+    return {};
+}
+
 std::string fault_of_result(const json::value& result, era in)
 {
     const json::object* object = result.if_object();

@@ -59,6 +59,9 @@ std::string_view initialized_line() noexcept;
 // belongs to the handshake.
 bool exists(std::string_view method, era in) noexcept;
 
+// What to do instead where it does not exist; empty if there is nothing to say.
+std::string_view remedy_for(std::string_view method, era in) noexcept;
+
 // What to do with a result of the modern era by its `resultType`: absent means complete, an unknown
 // one makes the result invalid. Empty: it is complete, else what is wrong with it.
 //

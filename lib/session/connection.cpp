@@ -155,6 +155,7 @@ void connection_driver::become_ready()
 
     auto info = std::make_shared<session_info>();
     info->id = state_->id;
+    info->server = server_->config.name;
     info->pid = pid_;
     info->started_at = started_at_;
     info->era = facts.era;

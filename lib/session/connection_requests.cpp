@@ -1,4 +1,5 @@
 // The requests of a connection: from the inbox through the queue to the peer, and their answers.
+#include "protocol/result_shape.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
@@ -123,7 +124,7 @@ void connection_driver::write(request_op* op)
         refuse(errc::method_not_supported,
             name_of(*op) + " is no request for a session of the "
                 + std::string(to_string(envelope_->speaks())) + " era",
-            {});
+            protocol::remedy_for(what.method, envelope_->speaks()));
         return;
     }
     const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
@@ -315,7 +316,9 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
             std::make_shared<const diagnostics>(std::move(details)));
         return;
     }
-    const std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
+    std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
+    if (fault.empty() && op->request.typed)
+        fault = protocol::fault_of_shape(op->request.method, m.content);
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));

@@ -2,6 +2,8 @@
 // has as many as it may be lent at the same time, made with it, so that lending allocates nothing.
 #pragma once
 
+#include "session/lease_level.hpp"
+
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/session.hpp>
 
@@ -54,6 +56,8 @@ struct grant_record
     // An operation was begun through the present lease; without one, the release has nothing to look
     // for. Set before the release, which is a precondition of `session`.
     std::atomic<bool> touched{false};
+    // What set_log_level() said in the modern era.
+    lease_level level;
     // What the lease said; see lease_verdict.
     std::atomic<std::uint8_t> verdict{verdict_clean};
 

@@ -4,6 +4,7 @@
 
 #include <boost/asio/system_executor.hpp>
 
+#include <new>
 #include <utility>
 
 #include <poll.h>
@@ -60,8 +61,53 @@ std::int64_t reserve_request_id(const session_ref& session) noexcept
     return session.grant->state.next_request_id();
 }
 
+namespace {
+
+// Nothing to send: the lease remembers it.
+void keep_level(const session_ref& session, request_op* op)
+{
+    std::shared_ptr<diagnostics> details;
+    error_code code;
+    if (session.grant->leased(op->generation)) {
+        session.grant->level.set(op->generation, *op->request.lease_level);
+    } else {
+        code = errc::lease_released;
+        details = std::make_shared<diagnostics>();
+        details->message = "the lease whose log level was to be set has ended; acquire a new one";
+    }
+    if (!op->complete(code, nullptr, std::move(details)))
+        op->destroy();
+}
+
+// The log level of the lease goes with each of its requests that has none of its own. Source: MCP
+// 2026-07-28, basic/index, "_meta".
+void add_level(const grant_record& grant, request_op& op)
+{
+    constexpr json::string_view key = "io.modelcontextprotocol/logLevel";
+    const std::optional<log_level> level = grant.level.get(op.generation);
+    if (!level || op.request.notification)
+        return;
+    const json::value* const given = op.request.params.if_contains("_meta");
+    const json::object* const own = given ? given->if_object() : nullptr;
+    if (op.request.options.meta.contains(key) || (own && own->contains(key)))
+        return;
+    const std::string_view name = to_string(*level);
+    op.request.options.meta.emplace(key, json::string_view(name.data(), name.size()));
+}
+
+} // namespace
+
 void start_request(const session_ref& session, request_op* op)
 {
+    if (op->request.lease_level) {
+        keep_level(session, op);
+        return;
+    }
+    try {
+        add_level(*session.grant, *op);
+    } catch (const std::bad_alloc&) {
+        // The server then tells less of this one request, which is better than losing it.
+    }
     if (session.grant->state.with_io([op](connection& io) { io.submit(op); }))
         return;
     auto details = std::make_shared<diagnostics>();

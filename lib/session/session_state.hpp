@@ -24,6 +24,8 @@ class connection;
 struct session_info
 {
     std::uint64_t id = 0;
+    // The name in our configuration.
+    std::string server;
     int pid = 0;
     std::chrono::system_clock::time_point started_at;
     mcp_pool::era era = era::legacy;

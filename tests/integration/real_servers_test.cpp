@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -79,6 +80,17 @@ struct node_fixture : process_fixture
         return *result->value;
     }
 
+    // What an operation gives; fails the test if it fails.
+    template <class Result>
+    Result got(asio::awaitable<Result> operation,
+        std::source_location where = std::source_location::current())
+    {
+        const auto result = finish(std::move(operation), where);
+        BOOST_TEST_CONTEXT("line " << where.line())
+        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
+        return *result->value;
+    }
+
     std::set<std::string> tool_names(lease& session)
     {
         const auto listed = finish(session->list_tools());
@@ -149,6 +161,126 @@ BOOST_AUTO_TEST_CASE(reports_progress_and_stops_when_cancelled)
         check_failure(finish(session->call_tool("trigger-long-running-operation", std::move(longer),
                           call_options(500ms))),
             errc::call_timeout, {"500 ms"});
+    }
+    lease again = acquire();
+    BOOST_TEST(again->pid() == pid);
+    BOOST_TEST(call(again, "echo", object("message", "hi")).text() == "Echo: hi");
+}
+
+BOOST_AUTO_TEST_CASE(lists_and_reads_its_resources_as_text_and_as_bytes)
+{
+    open_node(script_of("server-everything"));
+    lease session = acquire();
+    const auto resources = got(session->list_resources());
+    BOOST_TEST_REQUIRE(!resources.empty());
+    const auto features = std::find_if(resources.begin(), resources.end(),
+        [](const resource& r) { return r.name() == "features.md"; });
+    BOOST_TEST_REQUIRE((features != resources.end()));
+    BOOST_TEST(features->mime_type() == "text/markdown");
+    BOOST_TEST(!features->description().empty());
+    const resource_result document = got(session->read_resource(std::string(features->uri())));
+    BOOST_TEST_REQUIRE(document.contents().size() == 1u);
+    BOOST_TEST(document.contents()[0].uri() == features->uri());
+    BOOST_TEST(document.text().starts_with("# Everything Server"));
+
+    const auto templates = got(session->list_resource_templates());
+    std::set<std::string_view> uris;
+    for (const resource_template& t : templates)
+        uris.insert(t.uri_template());
+    BOOST_TEST(uris.contains("demo://resource/dynamic/text/{resourceId}"));
+    BOOST_TEST(uris.contains("demo://resource/dynamic/blob/{resourceId}"));
+    const resource_result blob = got(session->read_resource("demo://resource/dynamic/blob/3"));
+    BOOST_TEST_REQUIRE(blob.contents().size() == 1u);
+    BOOST_TEST(blob.contents()[0].is_blob());
+    std::string bytes;
+    for (const std::byte b : blob.contents()[0].bytes())
+        bytes += static_cast<char>(b);
+    BOOST_TEST(bytes.starts_with("Resource 3: This is a base64 blob"), bytes);
+    check_failure(finish(session->read_resource("demo://nowhere")),
+        error_code(-32602, rpc_category()), {"resources/read", "demo://nowhere"});
+}
+
+BOOST_AUTO_TEST_CASE(makes_messages_of_its_prompts_and_completes_their_arguments)
+{
+    open_node(script_of("server-everything"));
+    lease session = acquire();
+    std::set<std::string_view> names;
+    const auto prompts = got(session->list_prompts());
+    for (const prompt& p : prompts) {
+        names.insert(p.name());
+        if (p.name() != "args-prompt")
+            continue;
+        BOOST_TEST_REQUIRE(p.arguments().size() == 2u);
+        BOOST_TEST(p.arguments()[0].name() == "city");
+        BOOST_TEST(p.arguments()[0].required());
+        BOOST_TEST(!p.arguments()[1].required());
+    }
+    BOOST_TEST(names.contains("simple-prompt"));
+    const prompt_result weather = got(session->get_prompt("args-prompt", object("city", "Oslo")));
+    BOOST_TEST_REQUIRE(weather.messages().size() == 1u);
+    BOOST_TEST(weather.messages()[0].role() == "user");
+    BOOST_TEST(weather.messages()[0].content().text() == "What's weather in Oslo?");
+    json::object which = object("resourceType", "Text");
+    which["resourceId"] = "1";
+    const prompt_result embedded = got(session->get_prompt("resource-prompt", std::move(which)));
+    BOOST_TEST_REQUIRE(embedded.messages().size() == 2u);
+    const content_block block = embedded.messages()[1].content();
+    BOOST_TEST((block.kind() == content_kind::resource));
+    BOOST_TEST(block.uri() == "demo://resource/dynamic/text/1");
+    BOOST_TEST(block.contents().text().starts_with("Resource 1: "));
+
+    completion_argument name("name", "");
+    name.known["department"] = "Sales";
+    const completion team = got(
+        session->complete(completion_reference::prompt("completable-prompt"), name));
+    BOOST_TEST_REQUIRE(team.values().size() == 3u);
+    BOOST_TEST(team.values()[0] == "David");
+    BOOST_TEST(!team.has_more());
+    const completion id = got(session->complete(
+        completion_reference::resource("demo://resource/dynamic/text/{resourceId}"),
+        completion_argument("resourceId", "7")));
+    BOOST_TEST_REQUIRE(id.values().size() == 1u);
+    BOOST_TEST(id.values()[0] == "7");
+}
+
+BOOST_AUTO_TEST_CASE(gives_content_of_every_kind)
+{
+    open_node(script_of("server-everything"));
+    lease session = acquire();
+    const tool_result image = call(session, "get-tiny-image", {});
+    bool seen = false;
+    for (const content_block block : image.blocks()) {
+        if (block.kind() != content_kind::image)
+            continue;
+        seen = true;
+        BOOST_TEST(block.mime_type() == "image/png");
+        const std::vector<std::byte> bytes = block.bytes();
+        BOOST_TEST_REQUIRE(bytes.size() > 4u);
+        BOOST_TEST(std::to_integer<int>(bytes[1]) == 'P');
+    }
+    BOOST_TEST(seen);
+    const tool_result links = call(session, "get-resource-links", object("count", 2));
+    std::size_t linked = 0;
+    for (const content_block block : links.blocks())
+        if (block.kind() == content_kind::resource_link) {
+            BOOST_TEST(block.uri().starts_with("demo://resource/dynamic/"));
+            ++linked;
+        }
+    BOOST_TEST(linked == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(forgets_the_subscriptions_and_the_log_level_of_a_lease)
+{
+    open_node(script_of("server-everything"));
+    int pid = 0;
+    {
+        lease session = acquire();
+        pid = session->pid();
+        const std::string uri = "demo://resource/dynamic/text/1";
+        BOOST_TEST(!finish(session->subscribe(uri))->failure);
+        BOOST_TEST(!finish(session->subscribe("demo://resource/dynamic/text/2"))->failure);
+        BOOST_TEST(!finish(session->unsubscribe(uri))->failure);
+        BOOST_TEST(!finish(session->set_log_level(log_level::debug))->failure);
     }
     lease again = acquire();
     BOOST_TEST(again->pid() == pid);
@@ -245,6 +377,18 @@ BOOST_AUTO_TEST_CASE(is_spoken_to_in_the_modern_era)
     check_failure(finish(session->call_tool("nope", {})), error_code(-32602, rpc_category()),
         {"tools/call", "nope"});
     BOOST_TEST(!finish(session->ping())->failure);
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_log_level_with_each_request_of_the_modern_era)
+{
+    open_node(node_servers / "dual-era-server.mjs");
+    lease session = acquire();
+    BOOST_TEST(!finish(session->set_log_level(log_level::warning))->failure);
+    BOOST_TEST(call(session, "echo", object("message", "hi")).text() == "hi");
+    check_failure(finish(session->subscribe("test:a")), errc::method_not_supported,
+        {"resources/subscribe", "subscriptions/listen"});
+    check_failure(
+        finish(session->list_prompts()), error_code(-32601, rpc_category()), {"prompts/list"});
 }
 
 BOOST_AUTO_TEST_CASE(is_spoken_to_in_the_legacy_era_if_so_configured)

@@ -6,12 +6,14 @@
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/detail/namespaces.hpp>
 #include <mcp_pool/error.hpp>
+#include <mcp_pool/log_level.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -43,6 +45,10 @@ struct request
     call_options options;
     // A notification has no answer: the operation completes when it is handed to the transport.
     bool notification = false;
+    // The result is read through accessors: it must have the members that the specification requires.
+    bool typed = false;
+    // Set: nothing is sent, the lease keeps the level for its later requests.
+    std::optional<log_level> lease_level;
 
     request() = default;
     request(std::string m, json::object p, call_options o)

@@ -216,6 +216,7 @@ BOOST_AUTO_TEST_CASE(a_list_without_end_is_a_protocol_error)
             if (c.method != "tools/list")
                 return std::nullopt;
             json::object result;
+            result["tools"] = json::array();
             result["nextCursor"] = repeats ? "same" : std::to_string(++page);
             return reply::result(std::move(result));
         });
