@@ -1,27 +1,17 @@
 #include "protocol/auth_challenge.hpp"
 
+#include "rpc/ascii.hpp"
+
 #include <algorithm>
 
 namespace mcp_pool::protocol {
 
 namespace {
 
-char lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-bool is_token_char(char c) noexcept
-{
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z')
-        || marks.find(c) != std::string_view::npos;
-}
-
 // What a token in place of parameters may have besides; it ends with any number of '='.
 bool is_token68_char(char c) noexcept
 {
-    return is_token_char(c) || c == '/';
+    return rpc::is_token_char(c) || c == '/';
 }
 
 // Reads from the front of the text.
@@ -64,7 +54,7 @@ public:
         return taken;
     }
 
-    std::string_view token() noexcept { return take_while(is_token_char); }
+    std::string_view token() noexcept { return take_while(rpc::is_token_char); }
 
     // The rest of a quoted string whose first quote is taken; false if it does not end.
     bool quoted(std::string& into)
@@ -93,13 +83,6 @@ private:
     std::string_view rest_;
 };
 
-std::string in_lower_case(std::string_view text)
-{
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), lower);
-    return result;
-}
-
 enum class reading { parameter, something_else, nonsense };
 
 // One `name=value`, or nothing if something else follows: another challenge.
@@ -113,7 +96,7 @@ reading read_parameter(scanner& text, std::pair<std::string, std::string>& into)
         return reading::something_else;
     }
     text.skip_spaces();
-    into.first = in_lower_case(name);
+    into.first = rpc::in_lower_case(name);
     if (text.take('"'))
         return text.quoted(into.second) ? reading::parameter : reading::nonsense;
     // URLs are no tokens, and yet some servers do not quote them.
@@ -180,7 +163,7 @@ std::vector<auth_challenge> parse_challenges(std::string_view text)
     scanner in(text.substr(0, max_challenge_bytes));
     for (in.skip_commas(); !in.done() && challenges.size() < max_challenges; in.skip_commas()) {
         auth_challenge challenge;
-        challenge.scheme = in_lower_case(in.token());
+        challenge.scheme = rpc::in_lower_case(in.token());
         if (challenge.scheme.empty())
             break;
         const std::string_view behind = in.rest();

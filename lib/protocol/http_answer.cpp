@@ -1,6 +1,7 @@
 #include "protocol/http_answer.hpp"
 
-#include "protocol/versions.hpp"
+#include "protocol/http_text.hpp"
+#include "rpc/ascii.hpp"
 #include "rpc/text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -42,29 +43,6 @@ bool is_get(purpose what) noexcept
 bool wants_answer(purpose what) noexcept
 {
     return what == purpose::request || what == purpose::probe;
-}
-
-std::string_view phrase_of(unsigned status) noexcept
-{
-    struct entry
-    {
-        unsigned status;
-        std::string_view phrase;
-    };
-    constexpr std::array<entry, 32> known = {{{200, "OK"}, {201, "Created"}, {202, "Accepted"},
-        {204, "No Content"}, {206, "Partial Content"}, {300, "Multiple Choices"},
-        {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-        {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-        {406, "Not Acceptable"}, {407, "Proxy Authentication Required"}, {408, "Request Timeout"},
-        {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {421, "Misdirected Request"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-        {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
-        {504, "Gateway Timeout"}}};
-    const auto found = std::find_if(
-        known.begin(), known.end(), [status](const entry& e) { return e.status == status; });
-    return found == known.end() ? std::string_view() : found->phrase;
 }
 
 // The JSON-RPC error that explains a refusal. Gateways answer with errors that look alike; those do
@@ -182,10 +160,8 @@ bool speaks_of_a_lost_session(const std::optional<rpc::message>& error, std::str
         "session has been terminated", "missing session", "session is not initialized",
         "server not initialized"};
     constexpr std::size_t max_read = 1024;
-    std::string text(error ? std::string_view(error->error.message) : body);
-    text.resize(std::min(text.size(), max_read));
-    std::transform(text.begin(), text.end(), text.begin(),
-        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    const std::string_view words = error ? std::string_view(error->error.message) : body;
+    const std::string text = rpc::in_lower_case(words.substr(0, max_read));
     return std::any_of(phrases.begin(), phrases.end(),
         [&](std::string_view phrase) { return text.find(phrase) != std::string::npos; });
 }
@@ -343,30 +319,6 @@ http_answer succeeded(
 }
 
 } // namespace
-
-std::string status_text(unsigned status)
-{
-    std::string text = "HTTP " + std::to_string(status);
-    if (const std::string_view phrase = phrase_of(status); !phrase.empty()) {
-        text += " (";
-        text += phrase;
-        text += ')';
-    }
-    return text;
-}
-
-std::string media_type(std::string_view content_type)
-{
-    content_type = content_type.substr(0, content_type.find(';'));
-    const std::size_t begin = content_type.find_first_not_of(" \t");
-    if (begin == std::string_view::npos)
-        return {};
-    content_type = content_type.substr(begin, content_type.find_last_not_of(" \t") + 1 - begin);
-    std::string type(content_type);
-    std::transform(type.begin(), type.end(), type.begin(),
-        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    return type;
-}
 
 body_use use_of_body(const http_exchange& sent, const http_head& head)
 {

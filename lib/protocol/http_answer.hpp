@@ -141,10 +141,4 @@ http_answer judge_http(
 // Preconditions: `answer` is a result or an error.
 http_answer judge_streamed(const http_exchange& sent, rpc::message&& answer);
 
-// "HTTP 404 (Not Found)".
-std::string status_text(unsigned status);
-
-// The type and subtype of a Content-Type in lower case, without parameters.
-std::string media_type(std::string_view content_type);
-
 } // namespace mcp_pool::protocol

@@ -1,5 +1,6 @@
 #include "protocol/redirect.hpp"
 
+#include "rpc/ascii.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -9,28 +10,6 @@ namespace mcp_pool::protocol {
 namespace {
 
 constexpr std::size_t max_location_text = 200;
-
-char lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-bool is_digit(char c) noexcept
-{
-    return c >= '0' && c <= '9';
-}
-
-bool is_letter(char c) noexcept
-{
-    return lower(c) >= 'a' && lower(c) <= 'z';
-}
-
-std::string in_lower_case(std::string_view text)
-{
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), lower);
-    return result;
-}
 
 // Visible ASCII but for what browsers and servers disagree about.
 bool is_plain(std::string_view text) noexcept
@@ -42,10 +21,11 @@ bool is_plain(std::string_view text) noexcept
 // The scheme of a reference, without the colon; empty if it has none.
 std::string_view scheme_of(std::string_view reference) noexcept
 {
-    const auto end = std::find_if_not(reference.begin(), reference.end(),
-        [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; });
+    const auto end = std::find_if_not(reference.begin(), reference.end(), [](char c) {
+        return rpc::is_letter(c) || rpc::is_digit(c) || c == '+' || c == '-' || c == '.';
+    });
     const auto length = static_cast<std::size_t>(end - reference.begin());
-    if (length == 0 || !is_letter(reference.front()) || end == reference.end() || *end != ':')
+    if (length == 0 || !rpc::is_letter(reference.front()) || end == reference.end() || *end != ':')
         return {};
     return reference.substr(0, length);
 }
@@ -54,8 +34,8 @@ std::string_view scheme_of(std::string_view reference) noexcept
 bool is_at(std::string_view authority, const http_origin& origin)
 {
     const std::uint16_t usual = origin.secure ? 443 : 80;
-    const std::string host = in_lower_case(origin.host);
-    const std::string given = in_lower_case(authority);
+    const std::string host = rpc::in_lower_case(origin.host);
+    const std::string given = rpc::in_lower_case(authority);
     if (given == host + ':' + std::to_string(origin.port))
         return true;
     return origin.port == usual && (given == host || given == host + ':');
@@ -123,7 +103,7 @@ redirect_result follow_redirect(
 
     std::string_view rest = location.substr(0, location.find('#'));
     if (const std::string_view scheme = scheme_of(rest); !scheme.empty()) {
-        const std::string name = in_lower_case(scheme);
+        const std::string name = rpc::in_lower_case(scheme);
         if (name == "http" && from.secure)
             return refused(location, "it leads from https to plain http");
         if (name != (from.secure ? "https" : "http"))

@@ -1,5 +1,6 @@
 #include "protocol/tool_headers.hpp"
 
+#include "rpc/ascii.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -43,21 +44,9 @@ bool contains(const Names& names, std::string_view name) noexcept
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Source: RFC 9110, section 5.6.2.
 bool is_token(std::string_view text) noexcept
 {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-            || marks.find(c) != std::string_view::npos;
-    });
-}
-
-bool equal_but_for_case(std::string_view a, std::string_view b) noexcept
-{
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-        [&](char x, char y) { return lower(x) == lower(y); });
+    return !text.empty() && std::all_of(text.begin(), text.end(), rpc::is_token_char);
 }
 
 std::optional<std::string> text_of(std::int64_t value)
@@ -224,7 +213,8 @@ private:
                 + "; only string, integer and boolean have a form in a header";
         const bool taken = std::any_of(
             into_.parameters_.begin(), into_.parameters_.end(), [&](const parameter& p) {
-                return equal_but_for_case(std::string_view(p.header).substr(prefix.size()), text);
+                return rpc::equal_but_for_case(
+                    std::string_view(p.header).substr(prefix.size()), text);
             });
         if (taken)
             return shown + " is there twice; upper and lower case are the same in header names";
