@@ -123,6 +123,9 @@ redirect_result follow_redirect(
     }
     redirect_result result;
     result.target = resolved(rest, target);
+    // To whoever takes it for a reference once more, the host would follow.
+    if (result.target.starts_with("//"))
+        return refused(location, "it could be read as another host");
     return result;
 }
 

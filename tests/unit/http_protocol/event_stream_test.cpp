@@ -90,6 +90,8 @@ std::vector<example> examples()
             expect({"|1", "|2"}, "(none)", -1, 2)},
         {"several data lines", "data: a\ndata: b\ndata\ndata:c\n\n",
             expect({"|a\nb\n\nc"}, "(none)", -1, 1)},
+        {"several data lines with CRLF", "data: a\r\ndata: b\r\n\r\n",
+            expect({"|a\nb"}, "(none)", -1, 1)},
         {"two empty data lines are a line end", "data\ndata\n\n", expect({"|\n"}, "(none)", -1, 1)},
         {"only the first space goes", "data:  a \n\ndata:b\n\n",
             expect({"| a ", "|b"}, "(none)", -1, 2)},

@@ -73,6 +73,7 @@ BOOST_AUTO_TEST_CASE(nothing_leaves_the_origin)
              "http://a.example%2f:8080/", "//evil.example/", "///evil.example/", "http:///x",
              "http:/x", "http:x", "ftp://a.example:8080/", "javascript:alert(1)", "mailto:a@b",
              "http://a.example:8080\\@evil.example/", "\\\\evil.example/", "/\\evil.example",
+             "/..//evil.example/", "/.//evil.example", "http://a.example:8080//evil.example",
              "http://a.example:8080\tx/", " /x", "/x y", "/x\r\nEvil: 1", "/é", "/\x7f", ""}) {
         const redirect_result result = follow_redirect(plain, "/mcp", location);
         BOOST_TEST(result.target.empty(), location);
