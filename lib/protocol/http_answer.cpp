@@ -16,7 +16,7 @@ namespace mcp_pool::protocol {
 
 namespace {
 
-using purpose = http_exchange::purpose;
+using purpose = http_sent::purpose;
 using kind = http_answer::kind;
 
 // Of foreign text in a message.
@@ -95,7 +95,7 @@ http_answer simple(unsigned status, kind type)
     return answer;
 }
 
-http_answer in_band(unsigned status, const http_exchange& sent, rpc::message&& message)
+http_answer in_band(unsigned status, const http_sent& sent, rpc::message&& message)
 {
     http_answer answer = simple(status, kind::messages);
     message.id = sent.id;
@@ -103,7 +103,7 @@ http_answer in_band(unsigned status, const http_exchange& sent, rpc::message&& m
     return answer;
 }
 
-http_answer redirected(const http_exchange& sent, const http_head& head)
+http_answer redirected(const http_sent& sent, const http_head& head)
 {
     const std::string begin = "the server answered with " + status_text(head.status);
     if (sent.redirects >= max_redirects)
@@ -111,7 +111,7 @@ http_answer redirected(const http_exchange& sent, const http_head& head)
             begin + " after " + std::to_string(max_redirects) + " redirects");
     if (!is_get(sent.what) && head.status < 307)
         return failed(head.status, errc::http_error,
-            begin + " to \"" + rpc::escape_foreign(head.location, max_piece)
+            begin + " to \"" + shown_location(head.location)
                 + "\", which is not followed: it would turn the request into a GET; configure the "
                   "URL that the server wants");
     redirect_result followed = follow_redirect(sent.origin, sent.target, head.location);
@@ -166,7 +166,7 @@ bool speaks_of_a_lost_session(const std::optional<rpc::message>& error, std::str
         [&](std::string_view phrase) { return text.find(phrase) != std::string::npos; });
 }
 
-bool is_lost_session(const http_exchange& sent, unsigned status,
+bool is_lost_session(const http_sent& sent, unsigned status,
     const std::optional<rpc::message>& error, std::string_view body)
 {
     if (sent.era != era::legacy || !sent.in_session)
@@ -181,7 +181,7 @@ bool is_passing(unsigned status) noexcept
         || status == 407;
 }
 
-http_answer refused_probe(const http_exchange& sent, const http_head& head,
+http_answer refused_probe(const http_sent& sent, const http_head& head,
     std::optional<rpc::message>&& error, std::string_view body)
 {
     if (is_passing(head.status) || head.status < 400)
@@ -194,7 +194,7 @@ http_answer refused_probe(const http_exchange& sent, const http_head& head,
     return answer;
 }
 
-http_answer refused(const http_exchange& sent, const http_head& head, std::string_view body)
+http_answer refused(const http_sent& sent, const http_head& head, std::string_view body)
 {
     const unsigned status = head.status;
     if (status == 401 || status == 403)
@@ -240,7 +240,7 @@ bool is_same_id(const rpc::message& answer, const json::value& id)
 
 // Keeps what may stand beside the answer: what the server says unasked. Answers to nothing that was
 // asked here are dropped.
-bool keep_answer(const http_exchange& sent, std::vector<rpc::message>& messages)
+bool keep_answer(const http_sent& sent, std::vector<rpc::message>& messages)
 {
     bool answered = false;
     const auto is_stray = [&](rpc::message& m) {
@@ -272,7 +272,7 @@ http_answer unusable(const http_head& head, std::string_view what, std::string_v
 }
 
 http_answer with_messages(
-    const http_exchange& sent, const http_head& head, std::string_view body, rpc::reader& reader)
+    const http_sent& sent, const http_head& head, std::string_view body, rpc::reader& reader)
 {
     const std::string type = media_type(head.content_type);
     if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
@@ -306,7 +306,7 @@ http_answer with_messages(
 }
 
 http_answer succeeded(
-    const http_exchange& sent, const http_head& head, std::string_view body, rpc::reader& reader)
+    const http_sent& sent, const http_head& head, std::string_view body, rpc::reader& reader)
 {
     const bool stream = media_type(head.content_type) == "text/event-stream";
     if (wants_answer(sent.what))
@@ -320,7 +320,7 @@ http_answer succeeded(
 
 } // namespace
 
-body_use use_of_body(const http_exchange& sent, const http_head& head)
+body_use use_of_body(const http_sent& sent, const http_head& head)
 {
     if (!is_success(head.status) || sent.what == purpose::notification
         || sent.what == purpose::ending)
@@ -331,7 +331,7 @@ body_use use_of_body(const http_exchange& sent, const http_head& head)
 }
 
 http_answer judge_http(
-    const http_exchange& sent, const http_head& head, std::string_view body, rpc::reader& reader)
+    const http_sent& sent, const http_head& head, std::string_view body, rpc::reader& reader)
 {
     if (is_success(head.status))
         return succeeded(sent, head, body, reader);
@@ -340,7 +340,7 @@ http_answer judge_http(
     return refused(sent, head, body);
 }
 
-http_answer judge_streamed(const http_exchange& sent, rpc::message&& answer)
+http_answer judge_streamed(const http_sent& sent, rpc::message&& answer)
 {
     if (answer.type == rpc::message::kind::result && !is_same_id(answer, sent.id))
         return failed(0, errc::protocol_error, "the server answered another request than this one");

@@ -19,7 +19,7 @@
 namespace mcp_pool::protocol {
 
 // What was sent.
-struct http_exchange
+struct http_sent
 {
     enum class purpose {
         // POST of a request.
@@ -52,7 +52,7 @@ struct http_exchange
     // Path and query.
     std::string target;
 
-    http_exchange() = default;
+    http_sent() = default;
 };
 
 // Status line and header fields of an answer. Foreign text, valid during the call.
@@ -81,7 +81,7 @@ inline constexpr std::size_t max_explanation_bytes = std::size_t{64} << 10;
 // A batch of more is refused: its messages would take many times the memory of their text.
 inline constexpr std::size_t max_batch = 1000;
 
-body_use use_of_body(const http_exchange& sent, const http_head& head);
+body_use use_of_body(const http_sent& sent, const http_head& head);
 
 struct http_answer
 {
@@ -134,11 +134,11 @@ struct http_answer
 // Source: MCP 2026-07-28, basic/transports/streamable-http, "Sending Messages", "Backward
 // Compatibility"; MCP 2025-11-25, basic/transports, "Session Management".
 http_answer judge_http(
-    const http_exchange& sent, const http_head& head, std::string_view body, rpc::reader& reader);
+    const http_sent& sent, const http_head& head, std::string_view body, rpc::reader& reader);
 
 // Judges the answer to a request or to the probe that came in an event stream.
 //
 // Preconditions: `answer` is a result or an error.
-http_answer judge_streamed(const http_exchange& sent, rpc::message&& answer);
+http_answer judge_streamed(const http_sent& sent, rpc::message&& answer);
 
 } // namespace mcp_pool::protocol

@@ -34,7 +34,8 @@ std::string_view scheme_of(std::string_view reference) noexcept
 bool is_at(std::string_view authority, const http_origin& origin)
 {
     const std::uint16_t usual = origin.secure ? 443 : 80;
-    const std::string host = rpc::in_lower_case(origin.host);
+    const bool ipv6 = origin.host.find(':') != std::string::npos;
+    const std::string host = rpc::in_lower_case(ipv6 ? '[' + origin.host + ']' : origin.host);
     const std::string given = rpc::in_lower_case(authority);
     if (given == host + ':' + std::to_string(origin.port))
         return true;
@@ -84,12 +85,28 @@ std::string resolved(std::string_view reference, std::string_view target)
 redirect_result refused(std::string_view location, std::string_view why)
 {
     redirect_result result;
-    result.fault = "the redirect to \"" + rpc::escape_foreign(location, max_location_text)
+    result.fault = "the redirect to \"" + shown_location(location)
         + "\" is not followed: " + std::string(why);
     return result;
 }
 
 } // namespace
+
+std::string shown_location(std::string_view location)
+{
+    location = location.substr(0, location.find_first_of("?#"));
+    const std::size_t slashes = location.find("//");
+    const std::size_t host = slashes == std::string_view::npos ? 0 : slashes + 2;
+    // Browsers end the authority at a backslash too; what is hidden here is hidden to either.
+    const std::size_t end = std::min(location.find_first_of("/\\", host), location.size());
+    const std::size_t at = location.substr(0, end).rfind('@');
+    if (at == std::string_view::npos || at < host)
+        return rpc::escape_foreign(location, max_location_text);
+    std::string shown(location.substr(0, host));
+    shown += "***";
+    shown += location.substr(at);
+    return rpc::escape_foreign(shown, max_location_text);
+}
 
 redirect_result follow_redirect(
     const http_origin& from, std::string_view target, std::string_view location)

@@ -13,7 +13,7 @@ struct http_origin
 {
     // https, else http.
     bool secure = false;
-    // A name or an address; one of IPv6 stands in brackets.
+    // A name or an address, one of IPv6 without its brackets.
     std::string host;
     std::uint16_t port = 0;
 
@@ -32,6 +32,10 @@ struct redirect_result
 
     redirect_result() = default;
 };
+
+// A location as it may be shown: escaped and bounded, without query and fragment, with "***" for users
+// and passwords.
+std::string shown_location(std::string_view location);
 
 // Follows a `Location` that came in answer to a request for `target`, a path with its query, at
 // `from`. Only what stays in the origin is followed: what is sent holds credentials and arguments

@@ -38,14 +38,14 @@ bool is_answer(const rpc::message& m)
     return m.type == rpc::message::kind::result || m.type == rpc::message::kind::error;
 }
 
-void check(const http_exchange& sent, const http_answer& answer)
+void check(const http_sent& sent, const http_answer& answer)
 {
     using kind = http_answer::kind;
-    const bool wants_answer = sent.what == http_exchange::purpose::request
-        || sent.what == http_exchange::purpose::probe;
+    const bool wants_answer = sent.what == http_sent::purpose::request
+        || sent.what == http_sent::purpose::probe;
     switch (answer.type) {
     case kind::messages:
-        demand(sent.what == http_exchange::purpose::request);
+        demand(sent.what == http_sent::purpose::request);
         demand(answer.messages.size() <= max_batch);
         demand(std::count_if(answer.messages.begin(), answer.messages.end(),
                    [&](const rpc::message& m) { return is_answer(m) && m.id == sent.id; })
@@ -58,8 +58,8 @@ void check(const http_exchange& sent, const http_answer& answer)
         demand(!wants_answer);
         break;
     case kind::not_offered:
-        demand(sent.what == http_exchange::purpose::listening
-            || sent.what == http_exchange::purpose::ending);
+        demand(
+            sent.what == http_sent::purpose::listening || sent.what == http_sent::purpose::ending);
         break;
     case kind::redirect:
         // What begins with two slashes would be another host to whoever reads it once more.
@@ -69,7 +69,7 @@ void check(const http_exchange& sent, const http_answer& answer)
             [](char c) { return c > ' ' && c < '\x7f'; }));
         break;
     case kind::era:
-        demand(sent.what == http_exchange::purpose::probe);
+        demand(sent.what == http_sent::purpose::probe);
         demand((answer.verdict.type == era_verdict::kind::modern) == !answer.messages.empty());
         demand(!sent.corrected || answer.verdict.type != era_verdict::kind::modern_retry);
         break;
@@ -93,8 +93,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
 {
     if (size < 4)
         return 0;
-    http_exchange sent;
-    sent.what = static_cast<http_exchange::purpose>(bytes[0] % 6);
+    http_sent sent;
+    sent.what = static_cast<http_sent::purpose>(bytes[0] % 6);
     sent.era = bytes[1] % 2 == 0 ? era::legacy : era::modern;
     sent.in_session = bytes[1] % 4 >= 2;
     sent.corrected = bytes[1] % 8 >= 4;

@@ -34,12 +34,12 @@ namespace http_answers_test {
 using namespace mcp_pool;
 using namespace mcp_pool::protocol;
 using kind = http_answer::kind;
-using purpose = http_exchange::purpose;
+using purpose = http_sent::purpose;
 using verdict = era_verdict::kind;
 
-inline http_exchange sent(purpose what, era in, bool in_session = false)
+inline http_sent sent(purpose what, era in, bool in_session = false)
 {
-    http_exchange e;
+    http_sent e;
     e.what = what;
     e.era = in;
     e.in_session = in_session;
@@ -51,10 +51,10 @@ inline http_exchange sent(purpose what, era in, bool in_session = false)
     return e;
 }
 
-inline const http_exchange modern = sent(purpose::request, era::modern);
-inline const http_exchange legacy = sent(purpose::request, era::legacy);
-inline const http_exchange in_session = sent(purpose::request, era::legacy, true);
-inline const http_exchange probe = sent(purpose::probe, era::modern);
+inline const http_sent modern = sent(purpose::request, era::modern);
+inline const http_sent legacy = sent(purpose::request, era::legacy);
+inline const http_sent in_session = sent(purpose::request, era::legacy, true);
+inline const http_sent probe = sent(purpose::probe, era::modern);
 
 inline http_head head(unsigned status, std::string_view type = "application/json")
 {
@@ -64,8 +64,7 @@ inline http_head head(unsigned status, std::string_view type = "application/json
     return h;
 }
 
-inline http_answer judge(
-    const http_exchange& exchange, const http_head& h, std::string_view body = {})
+inline http_answer judge(const http_sent& exchange, const http_head& h, std::string_view body = {})
 {
     rpc::reader reader;
     return judge_http(exchange, h, body, reader);

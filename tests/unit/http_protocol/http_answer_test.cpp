@@ -7,7 +7,7 @@ BOOST_AUTO_TEST_SUITE(http_answers)
 
 BOOST_AUTO_TEST_CASE(a_success_with_json_is_the_answer)
 {
-    for (const http_exchange& exchange : {modern, legacy, in_session}) {
+    for (const http_sent& exchange : {modern, legacy, in_session}) {
         const http_answer answer = judge(exchange, head(200), result);
         BOOST_TEST(answer.type == kind::messages);
         BOOST_TEST_REQUIRE(answer.messages.size() == 1U);
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_result_answers_the_request_with_its_id_only)
     }
     BOOST_TEST(judge(legacy, head(200), R"({"jsonrpc":"2.0","result":{},"id":7.0})").type
         == kind::messages);
-    http_exchange named = legacy;
+    http_sent named = legacy;
     named.id = "discover-1";
     BOOST_TEST(
         judge(named, head(200), R"({"result":{},"id":"discover-1"})").type == kind::messages);
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_success_that_says_nothing_usable_is_a_broken_protocol)
         {"text/plain", R"({"id":7,"result":{}})", "neither JSON nor an event stream"},
         {"application/json-seq", R"({"id":7,"result":{}})", "neither JSON nor an event stream"},
     };
-    for (const http_exchange& exchange : {modern, in_session, probe})
+    for (const http_sent& exchange : {modern, in_session, probe})
         for (const example& e : table) {
             const http_answer answer = judge(exchange, head(200, e.type), e.body);
             BOOST_TEST(answer.type == kind::failed, e.body);
@@ -112,11 +112,11 @@ BOOST_AUTO_TEST_CASE(invalid_utf8_is_repaired_and_counted)
 
 BOOST_AUTO_TEST_CASE(a_body_is_read_as_what_its_head_announces)
 {
-    const http_exchange listening = sent(purpose::listening, era::legacy, true);
-    const http_exchange note = sent(purpose::notification, era::legacy, true);
+    const http_sent listening = sent(purpose::listening, era::legacy, true);
+    const http_sent note = sent(purpose::notification, era::legacy, true);
     struct example
     {
-        http_exchange exchange;
+        http_sent exchange;
         unsigned status;
         const char* type;
         body_use use;
@@ -141,13 +141,13 @@ BOOST_AUTO_TEST_CASE(a_body_is_read_as_what_its_head_announces)
     for (const example& e : table)
         BOOST_TEST(
             (use_of_body(e.exchange, head(e.status, e.type)) == e.use), e.status << ' ' << e.type);
-    for (const http_exchange& exchange : {modern, legacy, probe, listening})
+    for (const http_sent& exchange : {modern, legacy, probe, listening})
         BOOST_TEST(judge(exchange, head(200, "text/event-stream")).type == kind::event_stream);
 }
 
 BOOST_AUTO_TEST_CASE(notifications_are_taken_by_any_success)
 {
-    const http_exchange note = sent(purpose::notification, era::legacy, true);
+    const http_sent note = sent(purpose::notification, era::legacy, true);
     for (const unsigned status : {200U, 202U, 204U})
         BOOST_TEST(judge(note, head(status, "text/html"), "whatever").type == kind::accepted);
     const http_answer refused = judge(note, head(400), error_body(-32600, "no"));
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_version_is_tried_once_more_and_not_a_third_time)
     const std::string refusal = error_body(
         -32022, "v", R"(,"data":{"supported":["2026-07-28"],"requested":"2026-07-28"})");
     BOOST_TEST(judge(probe, head(400), refusal).verdict.type == verdict::modern_retry);
-    http_exchange corrected = probe;
+    http_sent corrected = probe;
     corrected.corrected = true;
     const http_answer answer = judge(corrected, head(400), refusal);
     BOOST_TEST(answer.type == kind::failed);

@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(messages_stay_on_one_short_line_whatever_the_server_sends)
     std::string bytes;
     for (int i = 0; i < 200000; ++i)
         bytes += static_cast<char>(i * 7 % 256);
-    for (const http_exchange& exchange : {modern, legacy, in_session, probe,
+    for (const http_sent& exchange : {modern, legacy, in_session, probe,
              sent(purpose::listening, era::legacy), sent(purpose::notification, era::modern)})
         for (const unsigned status :
             {0U, 100U, 200U, 301U, 307U, 400U, 401U, 403U, 413U, 500U, 999U}) {
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_session_is_lost_by_404_whatever_the_body)
     }
     // Without a session there is none to lose, and the modern era has none.
     BOOST_TEST(judge(legacy, head(404)).type == kind::failed);
-    http_exchange odd = modern;
+    http_sent odd = modern;
     odd.in_session = true;
     BOOST_TEST(judge(odd, head(404)).type == kind::failed);
 }
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_session_is_lost_by_400_where_the_server_says_so)
 
 BOOST_AUTO_TEST_CASE(a_server_need_not_offer_a_stream)
 {
-    const http_exchange listening = sent(purpose::listening, era::legacy, true);
+    const http_sent listening = sent(purpose::listening, era::legacy, true);
     for (const unsigned status : {404U, 405U, 501U})
         BOOST_TEST(judge(listening, head(status), error_body(-32000, "Method not allowed.")).type
             == kind::not_offered);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(a_server_need_not_offer_a_stream)
 
 BOOST_AUTO_TEST_CASE(a_session_that_is_gone_has_ended_as_well)
 {
-    const http_exchange ending = sent(purpose::ending, era::legacy, true);
+    const http_sent ending = sent(purpose::ending, era::legacy, true);
     for (const unsigned status : {200U, 202U, 204U, 404U})
         BOOST_TEST(judge(ending, head(status)).type == kind::accepted);
     BOOST_TEST(judge(ending, head(400), error_body(-32000, "No valid session ID provided")).type
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(refused_credentials_come_with_what_the_server_wants)
     h.www_authenticate =
         R"(Bearer error="invalid_token", error_description="expired
 ", scope="files:read", resource_metadata="https://a.example/.well-known/oauth-protected-resource")";
-    for (const http_exchange& exchange :
+    for (const http_sent& exchange :
         {modern, legacy, in_session, probe, sent(purpose::listening, era::legacy, true),
             sent(purpose::ending, era::legacy, true)}) {
         const http_answer answer = judge(exchange, h, "no");
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(refused_credentials_come_with_what_the_server_wants)
 
 BOOST_AUTO_TEST_CASE(a_request_that_is_too_large_for_the_server_says_how_large_it_was)
 {
-    for (const http_exchange& exchange : {modern, in_session, probe}) {
+    for (const http_sent& exchange : {modern, in_session, probe}) {
         const http_answer answer = judge(exchange, head(413), error_body(-32000, "m"));
         BOOST_TEST(answer.type == kind::failed);
         BOOST_TEST(answer.code == errc::message_too_large);
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(redirects_that_keep_the_request_are_followed_in_the_origin)
     http_head h = head(307);
     h.location = "/mcp/";
     for (const unsigned status : {307U, 308U})
-        for (const http_exchange& exchange :
+        for (const http_sent& exchange :
             {modern, in_session, probe, sent(purpose::listening, era::legacy)}) {
             h.status = status;
             const http_answer answer = judge(exchange, h, "moved");
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(redirects_that_would_turn_a_post_into_a_get_are_refused)
     h.location = "/mcp/";
     for (const unsigned status : {301U, 302U, 303U}) {
         h.status = status;
-        for (const http_exchange& exchange :
+        for (const http_sent& exchange :
             {modern, in_session, probe, sent(purpose::ending, era::legacy, true)}) {
             const http_answer answer = judge(exchange, h);
             BOOST_TEST(answer.type == kind::failed);
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(a_chain_of_redirects_ends)
 {
     http_head h = head(307);
     h.location = "/mcp";
-    http_exchange exchange = modern;
+    http_sent exchange = modern;
     for (exchange.redirects = 0; exchange.redirects < max_redirects; ++exchange.redirects)
         BOOST_TEST(judge(exchange, h).type == kind::redirect);
     const http_answer answer = judge(exchange, h);

@@ -82,6 +82,34 @@ BOOST_AUTO_TEST_CASE(nothing_leaves_the_origin)
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_address_of_ipv6_is_an_origin_too)
+{
+    const http_origin six = origin(false, "::1", 8080);
+    BOOST_TEST(follow_redirect(six, "/", "http://[::1]:8080/x").target == "/x");
+    for (const char* location : {"http://[::1]/x", "http://::1:8080/x", "http://[::2]:8080/x"})
+        BOOST_TEST(follow_redirect(six, "/", location).target.empty(), location);
+    BOOST_TEST(follow_redirect(origin(true, "::1", 443), "/", "https://[::1]/x").target == "/x");
+}
+
+BOOST_AUTO_TEST_CASE(secrets_in_a_location_are_not_shown)
+{
+    const std::pair<const char*, const char*> table[] = {
+        {"https://a.example/mcp?token=secret#secret", "https://a.example/mcp"},
+        {"https://user:secret@a.example:8080/mcp", "https://***@a.example:8080/mcp"},
+        {"//secret@b@a.example", "//***@a.example"},
+        {"secret@a.example/x", "***@a.example/x"},
+        {"/path/@home", "/path/@home"},
+        {"https://a.example/@home//x@y", "https://a.example/@home//x@y"},
+        {"a\n", "a\\n"},
+        {"", ""},
+    };
+    for (const auto& [location, shown] : table)
+        BOOST_TEST(shown_location(location) == shown);
+    BOOST_TEST(follow_redirect(plain, "/", "https://x:secret@b.example/?code=secret").fault
+        == "the redirect to \"https://***@b.example/\" is not followed: it leads to another "
+           "origin");
+}
+
 BOOST_AUTO_TEST_CASE(a_way_back_to_plain_http_is_named)
 {
     const redirect_result result = follow_redirect(secure, "/mcp", "http://a.example/mcp");
