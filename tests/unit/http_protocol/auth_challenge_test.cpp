@@ -80,12 +80,12 @@ BOOST_AUTO_TEST_CASE(what_is_read_is_bounded)
 {
     std::string many;
     for (std::size_t i = 0; i < 100; ++i)
-        many += "S" + std::to_string(i) + ", ";
+        many.append("S").append(std::to_string(i)).append(", ");
     BOOST_TEST(parse_challenges(many).size() == max_challenges);
 
     std::string parameters = "Bearer ";
     for (std::size_t i = 0; i < 100; ++i)
-        parameters += "p" + std::to_string(i) + "=v, ";
+        parameters.append("p").append(std::to_string(i)).append("=v, ");
     BOOST_TEST(parse_challenges(parameters).at(0).parameters.size() == max_challenge_parameters);
 
     const std::string value(max_challenge_bytes, 'v');

@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(a_schema_may_be_deep_and_large_but_not_without_end)
 
     json::object properties;
     for (std::size_t i = 0; i < tool_headers::max_headers; ++i)
-        properties["p" + std::to_string(i)] = json::parse(
+        properties[std::string("p").append(std::to_string(i))] = json::parse(
             R"({"type":"string","x-mcp-header":"H)" + std::to_string(i) + "\"}");
     schema.clear();
     schema["properties"] = properties;
