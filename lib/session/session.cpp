@@ -1,3 +1,4 @@
+#include "session/lessee.hpp"
 #include "session/session_state.hpp"
 
 #include <mcp_pool/session.hpp>
@@ -108,7 +109,7 @@ detail::session_ref session::ref() const
 {
     grant_->touched.store(true, std::memory_order_relaxed);
     return {std::shared_ptr<detail::grant_record>(grant_->state.shared_from_this(), grant_),
-        grant_->generation.load()};
+        grant_->generation.load(), detail::lessee_of(*grant_)};
 }
 
 detail::request session::tool_call(std::string name, json::object arguments, call_options options)
