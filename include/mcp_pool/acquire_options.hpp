@@ -27,8 +27,8 @@ struct acquire_options
     // the one that has been idle longest ends for it. With queue = fair, keys are served in turn.
     std::string isolation_key;
 
-    // The caller's own, kept with the lease and let go of after it. There are no handlers yet that
-    // would be given it.
+    // The caller's own, kept with the lease and let go of after it; given to the handlers that are
+    // asked on behalf of the lease, see handlers.hpp.
     std::shared_ptr<void> context;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live

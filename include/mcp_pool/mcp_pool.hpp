@@ -5,6 +5,7 @@
 #include <mcp_pool/call_options.hpp>
 #include <mcp_pool/close_report.hpp>
 #include <mcp_pool/error.hpp>
+#include <mcp_pool/handlers.hpp>
 #include <mcp_pool/lease.hpp>
 #include <mcp_pool/pool_events.hpp>
 #include <mcp_pool/pool_options.hpp>

@@ -5,11 +5,14 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace mcp_pool {
+
+struct client_handlers;
 
 // Which of the host's environment variables a server process inherits.
 enum class inherit {
@@ -57,6 +60,9 @@ struct server_config
     std::variant<stdio_server> transport;
     era_choice era = era_choice::auto_detect;
     pool_overrides pool;
+    // Who answers when the server asks for something, see handlers.hpp; null: nobody, and no
+    // capability is declared.
+    std::shared_ptr<const client_handlers> handlers;
 
     server_config() = default;
     server_config(std::string server_name, stdio_server server)

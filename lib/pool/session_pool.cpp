@@ -1,6 +1,7 @@
 #include "pool/options.hpp"
 #include "pool/pool_state.hpp"
 #include "session/failure.hpp"
+#include "session/lessee.hpp"
 #include "session/transport_source.hpp"
 #include "transport/launch_texts.hpp"
 #include "transport/stdio.hpp"
@@ -71,6 +72,10 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_opt
     const asio::cancellation_state callers = co_await asio::this_coro::cancellation_state;
     if (callers.cancelled() != asio::cancellation_type::none)
         fail_as_cancelled();
+    if (detail::has_handlers(pool)) {
+        const asio::any_io_executor mine = co_await asio::this_coro::executor;
+        detail::note_acquirer(options, mine);
+    }
     if (lease hit = pool_state::try_acquire(pool, options))
         co_return hit;
     diagnostics unasked;
@@ -82,7 +87,7 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_opt
     co_return std::move(result);
 }
 
-// The same for most acquires, which have no key and no context. Their options come one by one: what
+// The same for most acquires, which have no key, no context and no handlers. Their options come one by one: what
 // goes through registers into the frame of the coroutine costs a hit a tenth less.
 asio::awaitable<lease> acquire_any(std::shared_ptr<pool_state> pool,
     std::optional<duration> timeout, diagnostics* details, std::source_location place)
@@ -216,7 +221,7 @@ session_pool::~session_pool()
 
 asio::awaitable<lease> session_pool::acquire(acquire_options options)
 {
-    if (options.isolation_key.empty() && !options.context)
+    if (options.isolation_key.empty() && !options.context && !detail::has_handlers(state_))
         return acquire_any(state_, options.timeout, options.diagnostics, options.place);
     return acquire_one(state_, std::move(options));
 }
@@ -224,12 +229,15 @@ asio::awaitable<lease> session_pool::acquire(acquire_options options)
 lease session_pool::try_acquire(acquire_options options) noexcept
 {
     std::shared_ptr<pool_state> state = state_;
-    if (options.isolation_key.empty() && !options.context)
+    const bool noted = detail::has_handlers(state);
+    if (options.isolation_key.empty() && !options.context && !noted)
         return pool_state::try_acquire(state, options.place);
     try {
+        if (noted)
+            detail::note_acquirer(options, detail::default_executor(state));
         return pool_state::try_acquire(state, options);
     } catch (const std::bad_alloc&) {
-        return {}; // For the record of the key.
+        return {}; // For the record of the key, or of who acquires.
     }
 }
 
@@ -303,6 +311,17 @@ void cancel_acquire(const std::shared_ptr<pool_state>& pool, acquire_op* op) noe
 asio::any_io_executor default_executor(const std::shared_ptr<pool_state>& pool)
 {
     return pool->executor();
+}
+
+bool has_handlers(const std::shared_ptr<pool_state>& pool) noexcept
+{
+    return pool->server().config.handlers != nullptr;
+}
+
+void note_acquirer(acquire_options& options, asio::any_io_executor executor)
+{
+    options.context = std::make_shared<lessee>(
+        std::move(executor), options.isolation_key, std::move(options.context));
 }
 
 std::function<asio::awaitable<void>()> wait_ready_factory(

@@ -22,8 +22,8 @@ std::string_view view(json::string_view s) noexcept
     return {s.data(), s.size()};
 }
 
-// `"protocolVersion":…,"clientCapabilities":{},"clientInfo":…` with their prefix.
-std::string modern_meta(std::string_view version)
+// `"protocolVersion":…,"clientCapabilities":…,"clientInfo":…` with their prefix.
+std::string modern_meta(std::string_view version, std::string_view capabilities)
 {
     std::string text;
     text += '"';
@@ -32,7 +32,9 @@ std::string modern_meta(std::string_view version)
     text += version;
     text += "\",\"";
     text += capabilities_key;
-    text += "\":{},\"";
+    text += "\":";
+    text += capabilities;
+    text += ",\"";
     text += client_key;
     text += "\":";
     text += client_info_json();
@@ -54,9 +56,9 @@ std::string_view client_info_json() noexcept
     return R"({"name":"mcp-pool","version":")" MCP_POOL_VERSION R"("})";
 }
 
-envelope::envelope(mcp_pool::era of, std::string_view version)
+envelope::envelope(mcp_pool::era of, std::string_view version, std::string_view capabilities)
     : era_(of)
-    , fixed_meta_(of == era::modern ? modern_meta(version) : std::string())
+    , fixed_meta_(of == era::modern ? modern_meta(version, capabilities) : std::string())
 {}
 
 void envelope::params_with_meta(const json::object& params, const json::object& meta,
@@ -147,25 +149,29 @@ std::string envelope::probe(std::int64_t id)
     return request(id, era_ == era::modern ? "server/discover" : "ping", {}, {}, false);
 }
 
-std::string discover_line(std::string_view id, std::string_view version)
+std::string discover_line(
+    std::string_view id, std::string_view version, std::string_view capabilities)
 {
     rpc::writer w;
     w.begin(384);
     w.begin_request(id, "server/discover");
     w.raw(R"(,"params":{"_meta":{)");
-    w.raw(modern_meta(version));
+    w.raw(modern_meta(version, capabilities));
     w.raw("}}}");
     return w.finish();
 }
 
-std::string initialize_line(std::int64_t id, std::string_view version)
+std::string initialize_line(
+    std::int64_t id, std::string_view version, std::string_view capabilities)
 {
     rpc::writer w;
     w.begin();
     w.begin_request(id, "initialize");
     w.raw(R"(,"params":{"protocolVersion":)");
     w.string(version);
-    w.raw(R"(,"capabilities":{},"clientInfo":)");
+    w.raw(R"(,"capabilities":)");
+    w.raw(capabilities);
+    w.raw(R"(,"clientInfo":)");
     w.raw(client_info_json());
     w.raw("}}");
     return w.finish();
@@ -215,8 +221,8 @@ std::string fault_of_result(const json::value& result, era in)
     if (name && *name == "complete")
         return {};
     if (name && *name == "input_required")
-        return "the server asks for input (resultType \"input_required\"), and there is no handler "
-               "for it";
+        return "the server asks for input (resultType \"input_required\"), which no answer to this "
+               "method may do";
     return "the result has the unknown resultType \""
         + (name ? rpc::escape_foreign(view(*name), max_foreign) : std::string("(no string)"))
         + "\"";

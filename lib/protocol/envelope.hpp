@@ -21,7 +21,8 @@ std::string_view client_info_json() noexcept;
 class envelope
 {
 public:
-    envelope(mcp_pool::era of, std::string_view version);
+    // `capabilities`: what the client declares, as JSON text.
+    envelope(mcp_pool::era of, std::string_view version, std::string_view capabilities = "{}");
 
     // A request. In the modern era `_meta` says version, capabilities and client, whatever the
     // caller put there; in both eras it holds `meta` and, if asked for, `id` as the progress token.
@@ -49,9 +50,12 @@ private:
     rpc::writer writer_;
 };
 
-// Writes the first messages, when the era is not known yet. Each is a whole line.
-std::string discover_line(std::string_view id, std::string_view version);
-std::string initialize_line(std::int64_t id, std::string_view version);
+// Writes the first messages, when the era is not known yet. Each is a whole line. `capabilities` as
+// above.
+std::string discover_line(
+    std::string_view id, std::string_view version, std::string_view capabilities);
+std::string initialize_line(
+    std::int64_t id, std::string_view version, std::string_view capabilities);
 std::string_view initialized_line() noexcept;
 
 // Whether a method exists in an era at all, so that a request that cannot be answered is refused
@@ -68,7 +72,7 @@ std::string_view remedy_for(std::string_view method, era in) noexcept;
 // Source: MCP 2026-07-28, basic/index, "Result types".
 std::string fault_of_result(const json::value& result, era in);
 
-// The answer to a request of the server, as a line; empty if none may be sent. `ping` is always
+// The answer to a request of the server that nobody is asked, as a line; empty if none may be sent. `ping` is always
 // answered, `elicitation/create` with `cancel`, anything else with -32601; in the modern era servers
 // must not send requests and clients must not write answers.
 //

@@ -256,7 +256,7 @@ handshake::step handshake::discover(std::string_view version, state next)
     if (next == state::confirming)
         fall_back_at_ = time_point::max();
     step s;
-    s.line = discover_line(discover_id(++discovers_), version);
+    s.line = discover_line(discover_id(++discovers_), version, settings_.capabilities);
     return s;
 }
 
@@ -265,7 +265,7 @@ handshake::step handshake::initialize()
     state_ = state::initializing;
     fall_back_at_ = time_point::max();
     step s;
-    s.line = initialize_line(initialize_id, offered_legacy);
+    s.line = initialize_line(initialize_id, offered_legacy, settings_.capabilities);
     return s;
 }
 

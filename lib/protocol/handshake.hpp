@@ -37,6 +37,8 @@ struct handshake_settings
     std::optional<era> learnt;
     duration era_timeout{};
     duration start_timeout{};
+    // What the client declares, as JSON text.
+    std::string capabilities = "{}";
 
     handshake_settings() = default;
 };

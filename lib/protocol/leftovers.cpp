@@ -40,6 +40,12 @@ bool leftovers::has(std::string_view uri) const noexcept
         changes_.begin(), changes_.end(), [uri](const change& c) { return c.uri == uri; });
 }
 
+bool leftovers::subscribed_above(std::string_view uri) const noexcept
+{
+    return std::any_of(changes_.begin(), changes_.end(),
+        [uri](const change& c) { return !c.uri.empty() && uri.starts_with(c.uri); });
+}
+
 leftovers::change* leftovers::find(const detail::request& what) noexcept
 {
     std::string_view key;

@@ -42,6 +42,8 @@ public:
 
     [[nodiscard]] bool has_level() const noexcept { return has(std::string_view()); }
     [[nodiscard]] bool has_subscription(std::string_view uri) const noexcept { return has(uri); }
+    // Whether the resource, or one that it is a part of, may be subscribed.
+    [[nodiscard]] bool subscribed_above(std::string_view uri) const noexcept;
     // Calls use(uri) for each resource that may be subscribed.
     template <class Use>
     void each_subscription(Use use) const

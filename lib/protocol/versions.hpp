@@ -26,6 +26,8 @@ bool is_supported(std::string_view version, era of) noexcept;
 // Error codes that the specification assigns. Source: JSON-RPC 2.0, section 5.1; MCP 2026-07-28,
 // basic/index, "Error codes".
 inline constexpr int method_not_found = -32601;
+inline constexpr int invalid_params = -32602;
+inline constexpr int internal_error = -32603;
 inline constexpr int unsupported_protocol_version = -32022;
 
 } // namespace mcp_pool::protocol

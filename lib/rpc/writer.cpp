@@ -92,7 +92,8 @@ std::string writer::result(const json::value& id, const json::value& content)
     return finish();
 }
 
-std::string writer::error(const json::value& id, int code, std::string_view text)
+std::string writer::error(
+    const json::value& id, int code, std::string_view text, const json::value& data)
 {
     begin();
     raw(R"({"jsonrpc":"2.0","id":)");
@@ -101,6 +102,10 @@ std::string writer::error(const json::value& id, int code, std::string_view text
     integer(code);
     raw(R"(,"message":)");
     string(text);
+    if (!data.is_null()) {
+        raw(R"(,"data":)");
+        value(data);
+    }
     raw("}}");
     return finish();
 }

@@ -40,7 +40,9 @@ public:
 
     // Complete answers to a request of the peer. Source: JSON-RPC 2.0, section 5.
     [[nodiscard]] std::string result(const json::value& id, const json::value& content);
-    [[nodiscard]] std::string error(const json::value& id, int code, std::string_view text);
+    // Without `data` if it is null.
+    [[nodiscard]] std::string error(
+        const json::value& id, int code, std::string_view text, const json::value& data = nullptr);
 
 private:
     void drain();

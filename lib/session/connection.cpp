@@ -32,10 +32,15 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , server_(std::move(server))
     , state_(std::move(state))
     , events_(std::move(events))
+    , abilities_(abilities_of(server_->config.handlers.get()))
     , table_(state_->grants())
     , leftovers_(state_->grants())
+    , listeners_(state_->grants())
+    , notices_(std::make_shared<notice_queue>(pool_executor_))
     , timer_(strand_)
-{}
+{
+    state_->has_handlers = server_->config.handlers != nullptr;
+}
 
 void connection_driver::let_go(std::shared_ptr<connection> last) noexcept
 {
@@ -58,6 +63,9 @@ connection_driver::~connection_driver()
             op->destroy();
     for (const protocol::pending_request& request : table_.take_all())
         request.op->destroy();
+    for (const round_trip& round : rounds_)
+        if (round.where != round_trip::stage::sent)
+            round.op->destroy();
 }
 
 void connection_driver::start()
@@ -67,6 +75,7 @@ void connection_driver::start()
             return;
         const pool_options& options = c.server_->options;
         c.settings_.choice = c.server_->config.era;
+        c.settings_.capabilities = protocol::capabilities_json(c.abilities_);
         c.settings_.learnt = c.server_->known_era(clock::now());
         c.settings_.era_timeout = options.era_timeout;
         const duration timeout = c.server_->start_timeout.load(std::memory_order_relaxed);
@@ -146,7 +155,7 @@ void connection_driver::become_ready()
     phase_ = phase::ready;
     protocol::server_facts facts = handshake_->take_facts();
     handshake_.reset();
-    envelope_.emplace(facts.era, facts.version);
+    envelope_.emplace(facts.era, facts.version, settings_.capabilities);
     const std::size_t usual = facts.era == era::legacy ? 1 : 64;
     max_in_flight_ = server_->options.max_requests_in_flight.value_or(usual);
     if (max_in_flight_ == 0)
@@ -302,7 +311,7 @@ void connection_driver::wake_at(time_point when)
 time_point connection_driver::next_deadline() const noexcept
 {
     time_point next = std::min({grace_until_, write_deadline_, deliver_again_at_,
-        queue_.next_deadline(), table_.next_deadline()});
+        queue_.next_deadline(), table_.next_deadline(), next_round()});
     if (phase_ == phase::starting)
         next = std::min(next, handshake_->deadline());
     return next;
@@ -342,6 +351,7 @@ void connection_driver::on_timer()
             break_session(errc::session_closed, what, acquire_again);
     }
     expire_requests(now);
+    expire_rounds(now);
     deliver_again();
     wake_at(next_deadline());
 }

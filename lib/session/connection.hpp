@@ -15,6 +15,8 @@
 
 namespace mcp_pool::detail {
 
+struct handler_outcome;
+
 // Why a session is no good any more.
 enum class broken_cause {
     // The process exited or closed its output.
@@ -116,6 +118,9 @@ public:
     virtual void submit(request_op* op) = 0;
     // See cancel_request().
     virtual void cancel(std::int64_t id) = 0;
+    // The handler of the request of the server that has this number has come to an end. Late and
+    // unknown ones are dropped.
+    virtual void handler_done(std::uint64_t number, handler_outcome outcome) = 0;
 
     [[nodiscard]] virtual asio::any_io_executor pool_executor() const = 0;
 };

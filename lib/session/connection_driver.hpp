@@ -9,12 +9,16 @@
 #include "rpc/message.hpp"
 #include "session/connection.hpp"
 #include "session/failure.hpp"
+#include "session/handler_call.hpp"
+#include "session/lessee.hpp"
+#include "session/questions.hpp"
 #include "session/request_queue.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -39,6 +43,7 @@ public:
     void let_go(std::shared_ptr<connection> last) noexcept override;
     void submit(request_op* op) override;
     void cancel(std::int64_t id) override;
+    void handler_done(std::uint64_t number, handler_outcome outcome) override;
     [[nodiscard]] asio::any_io_executor pool_executor() const override { return pool_executor_; }
 
 private:
@@ -118,7 +123,6 @@ private:
     void on_answer(rpc::message&& m);
     void on_notification(const rpc::message& m);
     void settle(const protocol::pending_request& request, rpc::message&& m);
-    void answer_server(const rpc::message& m);
     void take_inbox();
     void accept(request_op* op, time_point now);
     void pump();
@@ -157,11 +161,62 @@ private:
     void do_probe();
     bool on_own_answer(std::int64_t id, const rpc::message& m);
 
+    // Requests of the server: connection_asking.cpp.
+    void answer_server(rpc::message&& m);
+    bool ask(rpc::message& m);
+    // False if the session had to be broken.
+    bool send_answer(std::string line);
+    // The request that whatever the server asks or says now is about; null if it cannot be known.
+    [[nodiscard]] const request_op* lone_request() const noexcept;
+    [[nodiscard]] request_context context_for(const lessee* holder, json::value id) const;
+    std::weak_ptr<handler_call> put_to_handler(std::uint64_t number, protocol::question_kind kind,
+        const request_op& of, json::value id, json::object params);
+    asked_request take_asked(std::vector<asked_request>::iterator at) noexcept;
+    void on_handler_done(std::uint64_t number, handler_outcome&& outcome);
+    // Nobody answers for a grant any more of which nothing is under way.
+    void withdraw(std::size_t grant);
+    void withdrawn_by_server(const json::object& params);
+    void forget_asked() noexcept;
+
+    // Rounds of requests: connection_rounds.cpp.
+    [[nodiscard]] round_trip* rounds_of(const request_op* op) noexcept;
+    // False if the result is none that asks for input.
+    bool begin_round(request_op* op, json::value& result);
+    void answer_round(std::uint64_t number, handler_outcome&& outcome);
+    void send_again(round_trip& round);
+    void expire_rounds(time_point now);
+    [[nodiscard]] time_point next_round() const noexcept;
+    template <class Wanted>
+    void end_rounds(
+        Wanted wanted, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void end_rounds_of_lease(const grant_record& of);
+    void end_round(
+        std::int64_t id, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void fail_rounds(errc code, const std::shared_ptr<const diagnostics>& details);
+    // The id that the request with this one was last sent with.
+    [[nodiscard]] std::int64_t wire_id(std::int64_t id) const noexcept;
+    void forget_rounds(const request_op* op) noexcept;
+
+    // What the server reports: connection_notices.cpp.
+    [[nodiscard]] bool hears_of_leases() const noexcept;
+    [[nodiscard]] bool settles_by_probe() const noexcept;
+    void note_holder(const request_op& op);
+    void on_notice(const rpc::message& m);
+    void tell(const notification_handler& function, grant_record& grant, std::uint64_t generation,
+        const std::shared_ptr<const lessee>& holder, const json::object& params);
+    void tell_present(const notification_handler& function, const json::object& params);
+    void tell_subscribers(const notification_handler& function, const json::object& params);
+
+    // Requests of the server that are answered at the same time.
+    static constexpr std::size_t max_asked = 16;
+    static constexpr std::size_t max_peer_text = 500;
+
     const asio::any_io_executor pool_executor_;
     const transport::connection_strand strand_;
     const std::shared_ptr<server_state> server_;
     const std::shared_ptr<session_state> state_;
     const std::weak_ptr<connection_events> events_;
+    const protocol::client_abilities abilities_;
 
     // The way in for requests from any thread; one post takes as many as there are.
     std::mutex inbox_mutex_;
@@ -220,6 +275,19 @@ private:
     std::vector<reset_request> reset_requests_;
     std::optional<std::int64_t> baseline_;
     std::optional<std::int64_t> health_probe_;
+
+    std::vector<asked_request> asked_;
+    std::size_t asked_bytes_ = 0;
+    // A list: handlers and deadlines refer to its elements.
+    std::list<round_trip> rounds_;
+    // Of requests that were put to handlers, in either era.
+    std::uint64_t last_number_ = 0;
+    // By grant.
+    std::vector<listener> listeners_;
+    // For what concerns no lease.
+    const std::shared_ptr<notice_queue> notices_;
+    // Of the line that is being read.
+    std::size_t line_bytes_ = 0;
 
     // Our share of server_state::buffered_bytes.
     std::size_t buffered_ = 0;

@@ -155,6 +155,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
         phase_ = phase::over;
         grace_until_ = time_point::max();
     }
+    forget_asked();
     reset_requests_.clear();
     baseline_.reset();
     health_probe_.reset();
@@ -167,12 +168,21 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
             finish(op, asio::error::operation_aborted, nullptr, nullptr);
         return over;
     };
-    if (!table_.empty()) {
+    if (!table_.empty() || !rounds_.empty()) {
         const auto details = explain(std::string(what)
                 + (code == errc::session_closed
                         ? " while the request was under way, so that it may have been executed"
                         : ""),
             remedy);
+        fail_rounds(code, details);
+        // Not for the first time: the server has been at work on it.
+        const auto again = [this](const request_op& op) { return rounds_of(&op) != nullptr; };
+        request_queue begun = queue_.extract(again);
+        while (request_op* op = begun.pop_front()) {
+            uncount(*op);
+            if (!aborted(op))
+                finish(op, make_error_code(code), nullptr, details);
+        }
         for (const protocol::pending_request& request : table_.take_all()) {
             uncount(*request.op);
             if (!aborted(request.op))

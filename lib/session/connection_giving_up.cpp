@@ -30,7 +30,8 @@ void connection_driver::cancel(std::int64_t id)
 {
     post([id](connection_driver& c) {
         c.take_inbox();
-        c.give_up(id, asio::error::operation_aborted, "the caller cancelled the request", nullptr);
+        c.give_up(c.wire_id(id), asio::error::operation_aborted, "the caller cancelled the request",
+            nullptr);
     });
 }
 
@@ -46,10 +47,12 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
         uncount(*op->grant, table_.bury(id));
         if (phase_ == phase::ready)
             send(envelope_->cancelled(id, reason));
+        withdraw(op->grant->index);
         finish(op, code, nullptr, std::move(details));
         pump();
         return;
     }
+    end_round(id, code, details);
     request_queue found = queue_.extract([id](const request_op& op) { return op.id == id; });
     while (request_op* op = found.pop_front()) {
         uncount(*op);
@@ -78,7 +81,8 @@ void connection_driver::expire_requests(time_point now)
         uncount(*op);
         finish(op, make_error_code(errc::call_timeout), nullptr,
             explain(name_of(*op) + " waited for " + text_of(timeout_of(*op))
-                    + " behind other requests of the session; it was not sent",
+                    + " behind other requests of the session; it was not sent"
+                    + (rounds_of(op) ? " again with what the server had asked for" : ""),
                 "raise the timeout of the call or max_requests_in_flight"));
     }
 }
@@ -92,6 +96,8 @@ void connection_driver::uncount(grant_record& of, std::size_t requests) noexcept
 void connection_driver::finish(request_op* op, error_code code, json::value&& result,
     std::shared_ptr<const diagnostics> details) noexcept
 {
+    if (!rounds_.empty())
+        forget_rounds(op);
     if (op->complete(code, std::move(result), std::move(details)))
         return;
     // No memory for the post.

@@ -9,8 +9,6 @@ namespace mcp_pool::detail {
 
 namespace {
 
-constexpr std::size_t max_peer_text = 500;
-
 double number(const json::object& from, std::string_view name, bool& present) noexcept
 {
     const json::value* found = from.if_contains(json::string_view(name.data(), name.size()));
@@ -129,9 +127,10 @@ void connection_driver::write(request_op* op)
     }
     const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
     const bool wants_progress = what.options.progress || idle > duration::zero();
+    const std::int64_t id = rounds_of(op) ? state_->next_request_id() : op->id;
     std::string line = what.notification
         ? envelope_->notification(what.method, what.params)
-        : envelope_->request(op->id, what.method, what.params, what.options.meta, wants_progress);
+        : envelope_->request(id, what.method, what.params, what.options.meta, wants_progress);
     if (line.size() > server_->options.max_message_bytes) {
         refuse(errc::message_too_large,
             name_of(*op) + " would be a message of " + std::to_string(line.size())
@@ -140,6 +139,7 @@ void connection_driver::write(request_op* op)
             "raise max_message_bytes or send less");
         return;
     }
+    note_holder(*op);
     if (what.notification) {
         send(std::move(line));
         uncount(*op);
@@ -147,7 +147,7 @@ void connection_driver::write(request_op* op)
         return;
     }
     protocol::pending_request pending;
-    pending.id = op->id;
+    pending.id = id;
     pending.grant = op->grant->index;
     pending.op = op;
     pending.sent_at = clock::now();
@@ -159,8 +159,8 @@ void connection_driver::write(request_op* op)
     if (remembers(*op)) {
         leftovers_of(*op).written(op->id, op->request);
         note_altered(*op->grant);
-    } else {
-        // The arguments may be large, and the line has them now.
+    } else if (envelope_->speaks() == era::legacy || !protocol::multi_round::allowed(what.method)) {
+        // The arguments may be large, and the line has them now; it is not sent again.
         op->request.params = json::object();
     }
     send(std::move(line));
@@ -198,6 +198,7 @@ void connection_driver::on_write_progress(std::size_t left)
 void connection_driver::on_line(std::string_view line)
 {
     const auto keep = self();
+    line_bytes_ = line.size();
     const std::size_t messages = reader_.read(
         line, [this](rpc::message&& m) { on_message(std::move(m)); });
     if (messages == 0) {
@@ -216,7 +217,7 @@ void connection_driver::on_message(rpc::message&& m)
 {
     switch (m.type) {
     case rpc::message::kind::request:
-        answer_server(m);
+        answer_server(std::move(m));
         break;
     case rpc::message::kind::notification:
         on_notification(m);
@@ -233,32 +234,14 @@ void connection_driver::on_message(rpc::message&& m)
     }
 }
 
-void connection_driver::answer_server(const rpc::message& m)
-{
-    if (phase_ != phase::starting && phase_ != phase::ready)
-        return;
-    const era now = envelope_ ? envelope_->speaks() : handshake_->assumed_era();
-    std::string line = protocol::answer_to(m, now);
-    if (line.empty()) {
-        server_->forbidden_requests.fetch_add(1, std::memory_order_relaxed);
-        return;
-    }
-    // Answers do not wait in our queue, so a peer that asks and does not read must be bounded here.
-    if (buffered_ + line.size() > server_->options.max_message_bytes) {
-        constexpr std::string_view what = "the server sends requests and does not read the answers";
-        if (phase_ == phase::starting)
-            report_failed_start(errc::start_failed, what, false);
-        else
-            break_session(errc::session_closed, std::string(what), acquire_again);
-        return;
-    }
-    send(std::move(line));
-}
-
 void connection_driver::on_notification(const rpc::message& m)
 {
-    if (phase_ != phase::ready || m.method != "notifications/progress")
+    if (phase_ != phase::ready)
         return;
+    if (m.method != "notifications/progress") {
+        on_notice(m);
+        return;
+    }
     const json::value* token = m.params.if_contains("progressToken");
     const std::int64_t* id = token ? token->if_int64() : nullptr;
     if (!id)
@@ -298,6 +281,9 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
 {
     request_op* const op = request.op;
     server_->call_times.record(clock::now() - request.sent_at);
+    withdraw(op->grant->index);
+    if (m.type == rpc::message::kind::result && begin_round(op, m.content))
+        return;
     // Before the handler can run: a lease that is released there must be found clean.
     if (remembers(*op)) {
         leftovers_of(*op).answered(op->id, op->request, m.type == rpc::message::kind::result);

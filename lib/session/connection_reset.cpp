@@ -9,8 +9,6 @@ namespace mcp_pool::detail {
 
 namespace {
 
-constexpr std::size_t max_peer_text = 500;
-
 json::object baseline_level()
 {
     json::object params;
@@ -39,7 +37,8 @@ bool connection_driver::remembers(const request_op& op) const noexcept
 
 void connection_driver::note_altered(grant_record& of) noexcept
 {
-    of.altered.store(!leftovers_[of.index].empty(), std::memory_order_relaxed);
+    of.altered.store(
+        !leftovers_[of.index].empty() || listeners_[of.index].used, std::memory_order_relaxed);
 }
 
 void connection_driver::reset(std::size_t grant)
@@ -60,6 +59,7 @@ void connection_driver::do_reset(std::size_t grant)
         uncount(*op);
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
     }
+    end_rounds_of_lease(state_->grant(grant));
     expired_.clear();
     for (const protocol::pending_request& request : table_.pending())
         if (ended(*request.op))
@@ -85,6 +85,7 @@ void connection_driver::undo(std::size_t grant)
                 + std::to_string(protocol::leftovers::max_uri_bytes) + " bytes)");
         return;
     }
+    const bool heard = std::exchange(listeners_[grant].used, false);
     // What another lease of the session wants as well is left to its reset, for which it must not find
     // the same here.
     const protocol::leftovers left = std::exchange(leftovers_[grant], protocol::leftovers());
@@ -102,12 +103,13 @@ void connection_driver::undo(std::size_t grant)
         send_for_reset(grant, true, "logging/setLevel", baseline_level());
     if (waits())
         return;
-    if (table_.unsettled(grant) == 0 || server_->options.reset == reset_policy::none) {
+    if ((table_.unsettled(grant) == 0 && !heard) || server_->options.reset == reset_policy::none) {
         finish_reset(grant);
         return;
     }
     // A server may stop working on a cancelled request and never answer it: any answer to what was
-    // sent behind it says that it is past that.
+    // sent behind it says that it is past that. Whatever it asked or reported before, it has sent
+    // before that answer too, and found nobody.
     reset_requests_.emplace_back(state_->next_request_id(), grant, false);
     send(envelope_->probe(reset_requests_.back().id));
 }

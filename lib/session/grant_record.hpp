@@ -65,7 +65,7 @@ struct grant_record
     std::uint64_t uses = 0;
     duration waited = duration::zero();
     std::source_location place;
-    // The user's own; destroyed without a lock.
+    // The user's own, where the server has handlers a `lessee` with it; destroyed without a lock.
     std::shared_ptr<void> context;
 
     // Something is to be undone before the next lease. The order matters: what became of the last

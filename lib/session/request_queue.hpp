@@ -31,6 +31,14 @@ public:
         last_ = op;
     }
 
+    void push_front(request_op* op) noexcept
+    {
+        op->next = first_;
+        first_ = op;
+        if (!last_)
+            last_ = op;
+    }
+
     // Null if there is none.
     request_op* pop_front() noexcept
     {

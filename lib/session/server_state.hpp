@@ -44,6 +44,8 @@ public:
     std::atomic<std::uint64_t> unknown_answers{0};
     std::atomic<std::uint64_t> late_answers{0};
     std::atomic<std::uint64_t> forbidden_requests{0};
+    // Notifications that handlers were too slow for.
+    std::atomic<std::uint64_t> dropped_notices{0};
     // Requests from writing to answer.
     metrics::histogram call_times;
 

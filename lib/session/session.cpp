@@ -1,4 +1,5 @@
 #include "session/exchange.hpp"
+#include "session/lessee.hpp"
 #include "session/session_state.hpp"
 
 #include <mcp_pool/session.hpp>
@@ -11,7 +12,7 @@ detail::session_ref session::ref() const
 {
     grant_->touched.store(true, std::memory_order_relaxed);
     return {std::shared_ptr<detail::grant_record>(grant_->state.shared_from_this(), grant_),
-        grant_->generation.load()};
+        grant_->generation.load(), detail::lessee_of(*grant_)};
 }
 
 asio::awaitable<std::vector<tool>> session::list_tools(call_options options)

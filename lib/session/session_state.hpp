@@ -74,6 +74,10 @@ public:
     // The system's word, which may be ahead of the connection's. Any thread.
     [[nodiscard]] bool process_has_exited() const noexcept;
 
+    // The server has handlers: what grants keep as their context is a lessee. Set before the session is
+    // first lent.
+    bool has_handlers = false;
+
     // The server has answered a request.
     std::atomic<bool> answered{false};
 

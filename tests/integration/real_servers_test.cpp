@@ -1,4 +1,5 @@
 // The servers that the world runs, on Node.js: installed by the test `install_node_servers`.
+#include "support/node_servers.hpp"
 #include "support/process_fixture.hpp"
 
 #include <boost/test/data/test_case.hpp>
@@ -7,35 +8,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <set>
 
 namespace ut = boost::unit_test;
 using namespace mcp_pool;
 using namespace mcp_pool::testing;
-
-namespace {
-
 namespace fs = std::filesystem;
 
-const fs::path node_servers = fs::path(MCP_POOL_SOURCE_DIR) / "tests/fixtures/node";
-
-fs::path script_of(const std::string& package)
-{
-    return node_servers / "node_modules/@modelcontextprotocol" / package / "dist/index.js";
-}
-
-// Whether the servers are there: their installation, which needs Node.js 20 or later, leaves a mark.
-boost::test_tools::assertion_result node_is_installed(ut::test_unit_id)
-{
-    static const bool installed = [] {
-        const bool found = fs::exists(node_servers / "node_modules/.installed");
-        if (!found)
-            std::cout << "SKIPPED: node 20 or later not found" << std::endl;
-        return found;
-    }();
-    return installed;
-}
+namespace {
 
 // A directory that is gone with its object.
 struct temporary_directory

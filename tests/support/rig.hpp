@@ -2,6 +2,7 @@
 #pragma once
 
 #include "session/connection.hpp"
+#include "session/lessee.hpp"
 #include "session/transport_source.hpp"
 
 #include <mcp_pool/testing/scripted_server.hpp>
@@ -101,9 +102,9 @@ class rig
 public:
     explicit rig(testing::personality p = testing::personality::legacy,
         pool_options options = patient(), era_choice choice = era_choice::auto_detect,
-        std::size_t grants = 1)
+        std::size_t grants = 1, std::shared_ptr<const client_handlers> handlers = nullptr)
         : server(p)
-        , config(make_config(choice))
+        , config(make_config(choice, std::move(handlers)))
         , shared(std::make_shared<detail::server_state>(config, options, server.source()->make))
         , grants_(grants)
     {
@@ -201,7 +202,7 @@ public:
             out->result = std::move(v);
         });
         detail::session_ref ref(std::shared_ptr<detail::grant_record>(state, &state->grant(grant)),
-            state->grant(grant).generation.load());
+            state->grant(grant).generation.load(), detail::lessee_of(state->grant(grant)));
         detail::initiate_request<json::value> initiation(ref);
         initiation(std::move(handler), std::move(what));
         BOOST_TEST(!out->done);
@@ -225,12 +226,14 @@ public:
 private:
     const std::size_t grants_;
 
-    static server_config make_config(era_choice choice)
+    static server_config make_config(
+        era_choice choice, std::shared_ptr<const client_handlers> handlers)
     {
         stdio_server process;
         process.command = "scripted";
         server_config c("scripted", process);
         c.era = choice;
+        c.handlers = std::move(handlers);
         return c;
     }
 

@@ -55,6 +55,12 @@ void cancel_acquire(const std::shared_ptr<pool_state>& pool, acquire_op* op) noe
 
 asio::any_io_executor default_executor(const std::shared_ptr<pool_state>& pool);
 
+// Whether handlers have to know who acquires.
+bool has_handlers(const std::shared_ptr<pool_state>& pool) noexcept;
+
+// Makes of the context in `options` what handlers are to know of whoever acquires: see `lessee`.
+void note_acquirer(acquire_options& options, asio::any_io_executor executor);
+
 template <class Handler>
 class acquire_op_for final : public acquire_op
 {
@@ -131,6 +137,8 @@ struct initiate_acquire
     template <class Handler>
     void operator()(Handler&& handler, acquire_options options) const
     {
+        if (has_handlers(pool))
+            note_acquirer(options, asio::get_associated_executor(handler, default_executor(pool)));
         acquire_op_for<std::decay_t<Handler>>::start(
             std::forward<Handler>(handler), pool, std::move(options));
     }

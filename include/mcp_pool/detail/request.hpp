@@ -20,6 +20,7 @@
 namespace mcp_pool::detail {
 
 struct grant_record;
+struct lessee;
 
 // A session as one lease sees it. Copies outlive the lease and the pool; an operation started
 // through one whose lease has ended fails with errc::lease_released.
@@ -29,11 +30,15 @@ struct session_ref
     std::shared_ptr<grant_record> grant;
     // Generation of the lease.
     std::uint64_t generation = 0;
+    // Who holds the lease; null where the server has no handlers.
+    std::shared_ptr<const lessee> holder;
 
     session_ref() = default;
-    session_ref(std::shared_ptr<grant_record> of, std::uint64_t g)
+    session_ref(std::shared_ptr<grant_record> of, std::uint64_t g,
+        std::shared_ptr<const lessee> who = nullptr)
         : grant(std::move(of))
         , generation(g)
+        , holder(std::move(who))
     {}
 };
 
@@ -91,7 +96,10 @@ public:
     // connection keeps the grant alive.
     grant_record* grant = nullptr;
     std::uint64_t generation = 0;
-    // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled.
+    // As in session_ref.
+    std::shared_ptr<const lessee> holder;
+    // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled. A request
+    // that is sent again is sent with another one.
     std::int64_t id = 0;
     // When the operation times out; set by the connection.
     time_point deadline = time_point::max();

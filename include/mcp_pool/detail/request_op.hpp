@@ -58,6 +58,7 @@ public:
         op->id = reserve_request_id(session);
         op->grant = session.grant.get();
         op->generation = session.generation;
+        op->holder = session.holder;
         auto slot = asio::get_associated_cancellation_slot(op->delivery_.handler());
         if (slot.is_connected())
             slot.template emplace<canceller>(session.grant, op->id);

@@ -54,7 +54,7 @@ const std::string modern_result =
 const std::string legacy_result =
     R"("result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"n"}})";
 const std::string unknown_method = R"("error":{"code":-32601,"message":"Method not found"})";
-const std::string refusal =
+const std::string refused_version =
     R"("error":{"code":-32022,"message":"v","data":{"supported":["2026-07-28"],"requested":"x"}})";
 
 std::string data_file(const std::string& name)
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(a_refused_version_is_tried_once_more_even_if_it_is_the_same
 {
     handshake h(settings());
     const auto first = h.started(t0);
-    const auto second = h.answer(answer(first, refusal), t0);
+    const auto second = h.answer(answer(first, refused_version), t0);
     BOOST_TEST(method_of(second) == "server/discover");
     BOOST_TEST(json::parse(second.line).at("id").as_string()
         != json::parse(first.line).at("id").as_string());
@@ -285,15 +285,15 @@ BOOST_AUTO_TEST_CASE(a_version_that_is_refused_twice_is_no_version)
 {
     handshake h(settings());
     const auto first = h.started(t0);
-    const auto second = h.answer(answer(first, refusal), t0);
-    BOOST_TEST((h.answer(answer(second, refusal), t0).next == outcome::failed));
+    const auto second = h.answer(answer(first, refused_version), t0);
+    BOOST_TEST((h.answer(answer(second, refused_version), t0).next == outcome::failed));
     BOOST_TEST((h.failure().code == errc::unsupported_version));
 }
 
 BOOST_AUTO_TEST_CASE(a_proven_modern_server_never_gets_initialize)
 {
     handshake h(settings());
-    const auto second = h.answer(answer(h.started(t0), refusal), t0);
+    const auto second = h.answer(answer(h.started(t0), refused_version), t0);
     BOOST_TEST(method_of(h.tick(t0 + 1h)).empty());
     const auto done = h.answer(answer(second, unknown_method), t0);
     BOOST_TEST((done.next == outcome::failed));
@@ -305,7 +305,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_of_initialize_is_probed_once)
     handshake h(settings());
     h.started(t0);
     const auto initialize = h.tick(t0 + 30s);
-    const auto again = h.answer(answer(initialize, refusal), t0);
+    const auto again = h.answer(answer(initialize, refused_version), t0);
     BOOST_TEST(method_of(again) == "server/discover");
     BOOST_TEST((h.answer(answer(again, modern_result), t0).next == outcome::ready));
     BOOST_TEST((h.take_facts().era == era::modern));
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(a_stale_legacy_verdict_is_corrected_in_place)
     handshake h(settings(era_choice::auto_detect, era::legacy));
     const auto initialize = h.started(t0);
     BOOST_TEST(method_of(initialize) == "initialize");
-    const auto probe = h.answer(answer(initialize, refusal), t0);
+    const auto probe = h.answer(answer(initialize, refused_version), t0);
     BOOST_TEST(method_of(probe) == "server/discover");
     BOOST_TEST((h.answer(answer(probe, modern_result), t0).next == outcome::ready));
 }
@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(an_end_before_the_verdict_is_no_failure_and_after_it_is_one
     BOOST_TEST(next.failure().text.find("initialize") != std::string::npos);
 
     handshake proven(settings());
-    proven.answer(answer(proven.started(t0), refusal), t0);
+    proven.answer(answer(proven.started(t0), refused_version), t0);
     BOOST_TEST((proven.end_of_output().next == outcome::failed));
 
     handshake pinned(settings(era_choice::modern));
@@ -353,8 +353,8 @@ BOOST_AUTO_TEST_CASE(a_server_known_to_be_modern_is_not_given_up_for_being_slow)
 
 BOOST_AUTO_TEST_CASE(any_order_of_inputs_ends_at_most_once)
 {
-    const std::vector<std::string> bodies = {modern_result, legacy_result, unknown_method, refusal,
-        R"("result":{})", R"("error":{"code":-32022})", R"("result":[])"};
+    const std::vector<std::string> bodies = {modern_result, legacy_result, unknown_method,
+        refused_version, R"("result":{})", R"("error":{"code":-32022})", R"("result":[])"};
     std::mt19937 random(7);
     for (int round = 0; round < 20000; ++round) {
         const auto choice = static_cast<era_choice>(random() % 3);
