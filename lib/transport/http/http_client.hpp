@@ -58,7 +58,7 @@ struct http_client_options
     std::optional<proxy> through;
     // Precondition: not null where the origin is https.
     std::shared_ptr<tls_context> tls;
-    // Addresses of the origin, or of the proxy where there is one; empty: what the resolver says.
+    // IP addresses of the origin, or of the proxy where there is one; empty: what the resolver says.
     std::vector<std::string> addresses;
     // Connections at a time. Exchanges above it wait in order, for as long as it takes: their deadlines
     // begin when they get a connection.

@@ -27,7 +27,7 @@ class tls_context;
 
 // At least TLS 1.2, host names always verified. Reads files: not on a path that may not block.
 //
-// Errors: nullptr, and in `problem` which file was the matter and why.
+// Errors: nullptr, and in `problem` which file was the matter and why; throws std::bad_alloc.
 std::shared_ptr<tls_context> make_tls_context(const tls_options& options, std::string& problem);
 
 } // namespace mcp_pool::transport::http
