@@ -2,9 +2,9 @@
 # them. Says what it does before it does it, removes nothing, needs no root where nothing is missing.
 
 # What a build needs, besides Boost.
-build_packages=(g++ cmake ninja-build ccache git)
+build_packages=(g++ cmake ninja-build ccache git libssl-dev)
 # The parts of Boost: libboost<version>-dev and these.
-boost_parts=(json test)
+boost_parts=(json test url)
 
 is_installed()
 {
@@ -69,7 +69,7 @@ need_packages()
         cat >&2 <<'EOF'
 This command knows Debian 12 and later and Ubuntu 24.04 and later. Elsewhere, install
     a C++20 compiler (g++ 12 or later, clang 19 or later), CMake 3.25 or later, Ninja,
-    Boost 1.81 or later with Boost.JSON and Boost.Test,
+    Boost 1.81 or later with Boost.JSON, Boost.Test and Boost.URL, OpenSSL 3.0 or later,
 and use the CMake presets: cmake --workflow --preset dev
 EOF
         exit 2

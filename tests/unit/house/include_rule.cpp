@@ -200,7 +200,8 @@ private:
     void check_light(const std::string& path)
     {
         for (const auto& [name, by] : reachable(sources_, path))
-            for (const std::string_view heavy : {"boost/beast", "boost/process", "prometheus/"})
+            for (const std::string_view heavy :
+                {"boost/asio/ssl", "boost/beast", "boost/process", "boost/url", "prometheus/"})
                 if (name.starts_with(heavy))
                     report(path, 0, "reaches <" + name + "> through " + by);
     }

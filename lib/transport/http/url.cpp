@@ -1,0 +1,234 @@
+#include "transport/http/url.hpp"
+
+#include "rpc/text.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace mcp_pool::transport::http {
+
+namespace {
+
+namespace urls = boost::urls;
+
+// More than any server takes.
+constexpr std::size_t max_url = 8192;
+constexpr std::size_t max_shown = 200;
+
+std::string_view view_of(boost::core::string_view text) noexcept
+{
+    return {text.data(), text.size()};
+}
+
+char lower(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_name_character(char c) noexcept
+{
+    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'
+        || c == '_';
+}
+
+std::uint16_t own_port(bool secure) noexcept
+{
+    return secure ? 443 : 80;
+}
+
+bool is_ipv6(const std::string& host) noexcept
+{
+    return host.find(':') != std::string::npos;
+}
+
+std::string bracketed(const std::string& host)
+{
+    return is_ipv6(host) ? '[' + host + ']' : host;
+}
+
+// What is wrong with the host; empty: nothing.
+std::string take_host(const urls::url_view& parsed, url& result)
+{
+    switch (parsed.host_type()) {
+    case urls::host_type::none:
+        return "it names no host";
+    case urls::host_type::ipvfuture:
+        return "the host is an address of an unknown version; a name, an IPv4 or an IPv6 address "
+               "is "
+               "allowed";
+    case urls::host_type::ipv6:
+        result.host = parsed.host_address();
+        break;
+    case urls::host_type::ipv4:
+    case urls::host_type::name:
+        result.host = std::string(view_of(parsed.encoded_host()));
+        break;
+    }
+    if (result.host.empty())
+        return "it names no host";
+    if (result.host.size() > 255)
+        return "the host has " + std::to_string(result.host.size())
+            + " characters; at most 255 are allowed";
+    if (parsed.host_type() == urls::host_type::name
+        && !std::ranges::all_of(result.host, is_name_character))
+        return "the host is \"" + rpc::escape_foreign(result.host, max_shown)
+            + "\"; letters, digits, '-', '.' and '_' are allowed, other letters in their form "
+              "\"xn--…\"";
+    std::ranges::transform(result.host, result.host.begin(), lower);
+    return {};
+}
+
+// What is wrong with the port; empty: nothing.
+std::string take_port(const urls::url_view& parsed, url& result)
+{
+    result.port = own_port(result.secure);
+    if (!parsed.has_port() || parsed.port().empty())
+        return {};
+    // Not by port_number(), which in Boost 1.81 wraps around.
+    const std::string_view digits = view_of(parsed.port());
+    const auto [end, error] = std::from_chars(
+        digits.data(), digits.data() + digits.size(), result.port);
+    if (error != std::errc() || end != digits.data() + digits.size() || result.port == 0)
+        return "the port is " + rpc::escape_foreign(digits, 20) + "; 1 to 65535 is allowed";
+    return {};
+}
+
+std::string take_parts(const urls::url_view& parsed, url& result)
+{
+    std::string scheme(view_of(parsed.scheme()));
+    std::ranges::transform(scheme, scheme.begin(), lower);
+    if (scheme != "http" && scheme != "https")
+        return "the scheme is \"" + rpc::escape_foreign(scheme, 40)
+            + "\"; http and https are allowed";
+    result.secure = scheme == "https";
+    if (!parsed.has_authority())
+        return "it names no host";
+    if (std::string wrong = take_host(parsed, result); !wrong.empty())
+        return wrong;
+    if (std::string wrong = take_port(parsed, result); !wrong.empty())
+        return wrong;
+    if (parsed.has_userinfo())
+        result.authorization = "Basic " + base64(parsed.userinfo());
+    result.target = std::string(view_of(parsed.encoded_path()));
+    if (result.target.empty())
+        result.target = "/";
+    // Boost 1.81 takes "http://a@b@c/" for a path "@c/" on b.
+    if (result.target.front() != '/')
+        return "the host is followed by something else than a port or a path";
+    if (parsed.has_query())
+        result.target.append("?").append(view_of(parsed.encoded_query()));
+    return {};
+}
+
+} // namespace
+
+std::string url::authority() const
+{
+    return port == own_port(secure) ? bracketed(host) : host_and_port();
+}
+
+std::string url::origin() const
+{
+    return (secure ? "https://" : "http://") + authority();
+}
+
+std::string url::host_and_port() const
+{
+    return bracketed(host) + ':' + std::to_string(port);
+}
+
+bool url::same_origin(const url& other) const noexcept
+{
+    return secure == other.secure && port == other.port && host == other.host;
+}
+
+std::optional<url> parse_url(std::string_view text, std::string& problem)
+{
+    const auto refuse = [&](const std::string& what) {
+        problem = "the URL \"" + shown_url(text) + "\": " + what;
+        return std::nullopt;
+    };
+    if (text.size() > max_url)
+        return refuse("it has " + std::to_string(text.size()) + " characters; at most "
+            + std::to_string(max_url) + " are allowed");
+    if (text.empty())
+        return refuse("it is empty; http://host/path or https://host/path is allowed");
+    const auto parsed = urls::parse_uri(text);
+    if (!parsed)
+        return refuse("it cannot be read as http://host/path or https://host/path; what is no "
+                      "ASCII letter, digit or -._~ belongs into the form %xx");
+    url result;
+    if (const std::string wrong = take_parts(*parsed, result); !wrong.empty())
+        return refuse(wrong);
+    return result;
+}
+
+std::optional<url> resolve_location(
+    const url& base, std::string_view location, std::string& problem)
+{
+    const auto refuse = [&](const std::string& what) {
+        problem = "the Location \"" + shown_url(location) + "\": " + what;
+        return std::nullopt;
+    };
+    if (location.size() > max_url)
+        return refuse("it has " + std::to_string(location.size()) + " characters; at most "
+            + std::to_string(max_url) + " are allowed");
+    const std::string whole = base.origin() + base.target;
+    const auto from = urls::parse_uri(whole);
+    const auto reference = urls::parse_uri_reference(location);
+    if (!from || !reference)
+        return refuse("it is no URL and no path");
+    if (reference->has_userinfo())
+        return refuse("it brings a user name; none is allowed there");
+    urls::url absolute(*from);
+    if (!absolute.resolve(*reference))
+        return refuse("it cannot be resolved");
+    std::string wrong;
+    std::optional<url> result = parse_url(view_of(absolute.buffer()), wrong);
+    if (!result)
+        return refuse("it leads to what is no http or https URL");
+    if (!result->same_origin(base))
+        return refuse("it leads to " + rpc::escape_foreign(result->origin(), max_shown) + "; only "
+            + base.origin() + " is allowed");
+    // What leads above the root, which Boost 1.81 leaves there.
+    while (result->target.starts_with("/../"))
+        result->target.erase(0, 3);
+    result->authorization = base.authorization;
+    return result;
+}
+
+std::string shown_url(std::string_view text)
+{
+    text = text.substr(0, text.find_first_of("?#"));
+    const std::size_t slashes = text.find("//");
+    const std::size_t begin = slashes == std::string_view::npos ? 0 : slashes + 2;
+    // Where it is no URL, a password may contain a '/' too: everything before the last '@' goes.
+    const std::size_t at = text.rfind('@');
+    if (at == std::string_view::npos || at < begin)
+        return rpc::escape_foreign(text, max_shown);
+    return rpc::escape_foreign(
+        std::string(text.substr(0, begin)).append("***").append(text.substr(at)), max_shown);
+}
+
+std::string base64(std::string_view text)
+{
+    static constexpr std::string_view digits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string result;
+    result.reserve((text.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < text.size(); i += 3) {
+        const std::size_t left = std::min<std::size_t>(3, text.size() - i);
+        std::uint32_t bits = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            bits = bits << 8 | (k < left ? static_cast<unsigned char>(text[i + k]) : 0U);
+        for (std::size_t k = 0; k < 4; ++k)
+            result += k <= left ? digits[bits >> (18 - 6 * k) & 63U] : '=';
+    }
+    return result;
+}
+
+} // namespace mcp_pool::transport::http
