@@ -70,7 +70,8 @@ public:
     // resource_exhausted, invalid_config (sharing = multiplexed and a server of the legacy era), and
     // asio::error::operation_aborted.
     //
-    // Complexity: constant and free of heap allocations for a session that is free.
+    // Complexity: constant for a session that is free, and free of heap allocations where the server has
+    // no handlers, which have to know who acquires.
     [[nodiscard]] asio::awaitable<lease> acquire(acquire_options options = {});
 
     // As acquire(), for any completion token; completes with `void(error_code, lease)`, never

@@ -29,7 +29,7 @@ using mcp_pool::testing::reply;
 namespace {
 
 constexpr int users = 8;
-constexpr int rounds = 40;
+constexpr int rounds = 200;
 
 std::string name_of(const call& c)
 {
