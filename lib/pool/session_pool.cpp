@@ -87,8 +87,8 @@ asio::awaitable<lease> acquire_one(std::shared_ptr<pool_state> pool, acquire_opt
     co_return std::move(result);
 }
 
-// The same for most acquires, which have no key, no context and no handlers. Their options come one by one: what
-// goes through registers into the frame of the coroutine costs a hit a tenth less.
+// The same for most acquires, which have no key, no context and no handlers. Their options come one by
+// one: what goes through registers into the frame of the coroutine costs a hit a tenth less.
 asio::awaitable<lease> acquire_any(std::shared_ptr<pool_state> pool,
     std::optional<duration> timeout, diagnostics* details, std::source_location place)
 {
