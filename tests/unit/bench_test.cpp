@@ -30,7 +30,7 @@ options parse(std::vector<std::string> arguments)
     return parse_options(arguments);
 }
 
-std::string refusal(const std::vector<std::string>& arguments)
+std::string complaint_about(const std::vector<std::string>& arguments)
 {
     try {
         parse_options(arguments);
@@ -100,16 +100,18 @@ BOOST_AUTO_TEST_CASE(options_win_over_the_demo_wherever_they_stand)
 
 BOOST_AUTO_TEST_CASE(a_value_that_cannot_be_is_refused_by_name)
 {
-    BOOST_TEST(refusal({"--size", "ten"}) == "--size=\"ten\": expected an integer from 1 to 10000");
-    BOOST_TEST(refusal({"--duration", "5 minutes"})
+    BOOST_TEST(complaint_about({"--size", "ten"})
+        == "--size=\"ten\": expected an integer from 1 to 10000");
+    BOOST_TEST(complaint_about({"--duration", "5 minutes"})
         == "--duration=\"5 minutes\": expected seconds, such as 5, 0.5s or 250ms");
-    BOOST_TEST(refusal({"--modes", "pool,threads"})
+    BOOST_TEST(complaint_about({"--modes", "pool,threads"})
         == "--modes=\"pool,threads\": expected some of pool,locked,spawn");
-    BOOST_TEST(refusal({"--arguments", "[1]"}) == "--arguments=\"[1]\": expected a JSON object");
-    BOOST_TEST(refusal({"--users"}) == "--users needs a value: N");
-    BOOST_TEST(refusal({"--warm=yes"}) == "--warm takes no value");
-    BOOST_TEST(refusal({"--fast"}) == "unknown option --fast");
-    BOOST_TEST(refusal({"--"}) == "-- needs a command");
+    BOOST_TEST(
+        complaint_about({"--arguments", "[1]"}) == "--arguments=\"[1]\": expected a JSON object");
+    BOOST_TEST(complaint_about({"--users"}) == "--users needs a value: N");
+    BOOST_TEST(complaint_about({"--warm=yes"}) == "--warm takes no value");
+    BOOST_TEST(complaint_about({"--fast"}) == "unknown option --fast");
+    BOOST_TEST(complaint_about({"--"}) == "-- needs a command");
 }
 
 BOOST_AUTO_TEST_CASE(every_call_has_a_token_that_its_answer_must_contain)

@@ -15,7 +15,7 @@ std::shared_ptr<tls_context> context_of(const tls_options& options)
     return made;
 }
 
-std::string refusal(const tls_options& options)
+std::string complaint_about(const tls_options& options)
 {
     std::string problem;
     BOOST_TEST(!make_tls_context(options, problem));
@@ -252,16 +252,17 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_used_are_named_with_the_reason)
         options.key_file = std::move(k);
         return options;
     };
-    BOOST_TEST(refusal(with("/nonexistent/ca.pem", "", ""))
+    BOOST_TEST(complaint_about(with("/nonexistent/ca.pem", "", ""))
                    .starts_with("the file of trusted authorities \"/nonexistent/ca.pem\" cannot be "
                                 "read as PEM: "));
-    BOOST_TEST(refusal(with(nothing.path(), "", "")).find(nothing.path()) != std::string::npos);
     BOOST_TEST(
-        refusal(with("", certificate.path(), "")).find("only one is given") != std::string::npos);
-    BOOST_TEST(refusal(with("", nothing.path(), key.path()))
+        complaint_about(with(nothing.path(), "", "")).find(nothing.path()) != std::string::npos);
+    BOOST_TEST(complaint_about(with("", certificate.path(), "")).find("only one is given")
+        != std::string::npos);
+    BOOST_TEST(complaint_about(with("", nothing.path(), key.path()))
                    .starts_with("the client certificate \"" + nothing.path()));
     for (const temporary_file* bad : {&nothing, &others_key, &locked_key}) {
-        const std::string problem = refusal(with("", certificate.path(), bad->path()));
+        const std::string problem = complaint_about(with("", certificate.path(), bad->path()));
         BOOST_TEST(
             problem.starts_with("the key of the client certificate \"" + bad->path()), problem);
         BOOST_TEST(problem.find("unknown reason") == std::string::npos, problem);

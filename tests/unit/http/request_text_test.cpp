@@ -33,7 +33,7 @@ request_text written(http_request what, std::string_view where, const proxy* thr
     return text;
 }
 
-std::string refusal(http_request what)
+std::string complaint_about(http_request what)
 {
     std::string problem;
     const request_text text = write_request(
@@ -46,7 +46,7 @@ std::string refusal_of_field(std::string name, std::string value)
 {
     http_request made = request("POST", "/");
     made.fields.emplace_back(std::move(name), std::move(value));
-    return refusal(std::move(made));
+    return complaint_about(std::move(made));
 }
 
 proxy some_proxy()
@@ -123,11 +123,12 @@ BOOST_AUTO_TEST_CASE(nothing_can_be_smuggled_in)
     BOOST_TEST(refusal_of_field("", "a") == "the field name \"\" is no HTTP token");
     for (const char* target :
         {"", "x", "*", "http://a/", "/a b", "/a\r\nX: y", "/\x7f", "/\xc3\xa9"})
-        BOOST_TEST(refusal(request("GET", target)).starts_with("the target has to begin with '/'"),
+        BOOST_TEST(
+            complaint_about(request("GET", target)).starts_with("the target has to begin with '/'"),
             target);
-    BOOST_TEST(refusal(request("GE T", "/")) == "the method \"GE T\" is no HTTP token");
-    BOOST_TEST(refusal(request("", "/")) == "the method \"\" is no HTTP token");
-    BOOST_TEST(refusal(request("CONNECT", "/")) == "a CONNECT is no request to a server");
+    BOOST_TEST(complaint_about(request("GE T", "/")) == "the method \"GE T\" is no HTTP token");
+    BOOST_TEST(complaint_about(request("", "/")) == "the method \"\" is no HTTP token");
+    BOOST_TEST(complaint_about(request("CONNECT", "/")) == "a CONNECT is no request to a server");
 }
 
 BOOST_AUTO_TEST_CASE(values_are_not_shown_and_what_is_not_ascii_passes)

@@ -17,7 +17,7 @@ url good(std::string_view text)
     return *result;
 }
 
-std::string refusal(std::string_view text)
+std::string complaint_about(std::string_view text)
 {
     std::string problem;
     BOOST_TEST(!parse_url(text, problem).has_value(), text);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(user_and_password_become_an_authorization_and_are_shown_to_
              "http://bob:secret@example.com:99999/", "http://bob:sec ret@example.com/",
              "http://bob:s/secret@example.com/%", "bob:secret@example.com", "http:bob:secret@x",
              "http://bob:secret@[v1.x]/", "//secret@example.com"}) {
-        const std::string problem = refusal(bad);
+        const std::string problem = complaint_about(bad);
         BOOST_TEST(problem.find("secret") == std::string::npos, problem);
         BOOST_TEST(problem.find("sec ") == std::string::npos, problem);
     }
@@ -91,28 +91,29 @@ BOOST_AUTO_TEST_CASE(user_and_password_become_an_authorization_and_are_shown_to_
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_what_was_found_and_what_is_allowed)
 {
-    BOOST_TEST(refusal("")
+    BOOST_TEST(complaint_about("")
         == "the URL \"\": it is empty; http://host/path or https://host/path is allowed");
-    BOOST_TEST(refusal("ws://example.com/")
+    BOOST_TEST(complaint_about("ws://example.com/")
         == "the URL \"ws://example.com/\": the scheme is \"ws\"; http and https are allowed");
-    BOOST_TEST(refusal("http://example.com:0/")
+    BOOST_TEST(complaint_about("http://example.com:0/")
         == "the URL \"http://example.com:0/\": the port is 0; 1 to 65535 is allowed");
-    BOOST_TEST(refusal("http://example.com:65536/")
+    BOOST_TEST(complaint_about("http://example.com:65536/")
         == "the URL \"http://example.com:65536/\": the port is 65536; 1 to 65535 is allowed");
-    BOOST_TEST(refusal("http:///path") == "the URL \"http:///path\": it names no host");
-    BOOST_TEST(refusal("http:/path") == "the URL \"http:/path\": it names no host");
-    BOOST_TEST(refusal("http://exa%20mple.com/")
+    BOOST_TEST(complaint_about("http:///path") == "the URL \"http:///path\": it names no host");
+    BOOST_TEST(complaint_about("http:/path") == "the URL \"http:/path\": it names no host");
+    BOOST_TEST(complaint_about("http://exa%20mple.com/")
         == "the URL \"http://exa%20mple.com/\": the host is \"exa%20mple.com\"; letters, digits, "
            "'-', '.' and '_' are allowed, other letters in their form \"xn--…\"");
-    BOOST_TEST(refusal("http://[v1.fe]/").find("of an unknown version") != std::string::npos);
-    BOOST_TEST(refusal("http://b\xc3\xbc"
-                       "cher.example/")
+    BOOST_TEST(
+        complaint_about("http://[v1.fe]/").find("of an unknown version") != std::string::npos);
+    BOOST_TEST(complaint_about("http://b\xc3\xbc"
+                               "cher.example/")
                    .find("belongs into the form %xx")
         != std::string::npos);
-    BOOST_TEST(refusal("example.com/mcp").find("cannot be read") != std::string::npos);
-    BOOST_TEST(refusal("http://" + std::string(300, 'a') + "/").find("has 300 characters")
+    BOOST_TEST(complaint_about("example.com/mcp").find("cannot be read") != std::string::npos);
+    BOOST_TEST(complaint_about("http://" + std::string(300, 'a') + "/").find("has 300 characters")
         != std::string::npos);
-    BOOST_TEST(refusal("http://a/" + std::string(9000, 'a')).find("has 9009 characters")
+    BOOST_TEST(complaint_about("http://a/" + std::string(9000, 'a')).find("has 9009 characters")
         != std::string::npos);
 }
 
@@ -121,10 +122,11 @@ BOOST_AUTO_TEST_CASE(line_breaks_and_other_tricks_reach_neither_the_wire_nor_a_m
     for (const char* bad : {"http://example.com/a\r\nHost: evil", "http://example.com/a b",
              "http://example.com/\x01", "http://exam\nple.com/", "http://example.com/%zz",
              "http://a@b@c/", "http://[::1/", "http://[::g]/"}) {
-        const std::string problem = refusal(bad);
+        const std::string problem = complaint_about(bad);
         BOOST_TEST(problem.find_first_of("\r\n\x01") == std::string::npos, problem);
     }
-    BOOST_TEST(refusal(std::string("http://example.com/\0x", 21)).find('\0') == std::string::npos);
+    BOOST_TEST(
+        complaint_about(std::string("http://example.com/\0x", 21)).find('\0') == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_origin_is_scheme_host_and_port)

@@ -30,7 +30,7 @@ std::vector<std::string_view> all(const view_list<std::string_view>& list)
     return {list.begin(), list.end()};
 }
 
-std::string refusal(const content_block& block)
+std::string complaint_about(const content_block& block)
 {
     error_code code;
     BOOST_TEST(block.bytes(code).empty());
@@ -177,9 +177,9 @@ BOOST_AUTO_TEST_CASE(a_block_of_an_unknown_kind_is_kept_and_says_so)
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_base64_or_not_there_are_an_error_and_no_empty_file)
 {
     const json::value broken = json::parse(R"({"type":"image","data":"AAE?"})");
-    BOOST_TEST(refusal(content_block(broken)).find("byte 3 of 4") != std::string::npos);
+    BOOST_TEST(complaint_about(content_block(broken)).find("byte 3 of 4") != std::string::npos);
     const json::value missing = json::parse(R"({"type":"image"})");
-    BOOST_TEST(refusal(content_block(missing)).find("\"data\"") != std::string::npos);
+    BOOST_TEST(complaint_about(content_block(missing)).find("\"data\"") != std::string::npos);
     const json::value neither = json::parse(R"({"uri":"a:b"})");
     error_code code;
     BOOST_TEST(resource_contents(neither).bytes(code).empty());

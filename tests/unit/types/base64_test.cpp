@@ -30,7 +30,7 @@ std::string encoded(const std::vector<std::byte>& bytes)
     return text;
 }
 
-std::string refusal(std::string_view text)
+std::string complaint_about(std::string_view text)
 {
     error_code code;
     BOOST_TEST(decode_base64(text, code).empty());
@@ -73,18 +73,19 @@ BOOST_AUTO_TEST_CASE(every_byte_in_every_place_comes_back)
 
 BOOST_AUTO_TEST_CASE(what_is_not_the_one_right_encoding_is_refused_with_the_place)
 {
-    BOOST_TEST(refusal("Zm9vYg").find("multiple of four (byte 6 of 6)") != std::string::npos);
-    BOOST_TEST(refusal("Z").find("multiple of four") != std::string::npos);
-    BOOST_TEST(refusal("Zm9\n").find("alphabet (byte 3 of 4)") != std::string::npos);
-    BOOST_TEST(refusal("Zm-_").find("alphabet (byte 2 of 4)") != std::string::npos);
-    BOOST_TEST(refusal("Zg==Zg==").find("alphabet (byte 2 of 8)") != std::string::npos);
-    BOOST_TEST(refusal("Z===").find("alphabet (byte 1 of 4)") != std::string::npos);
-    BOOST_TEST(refusal("====").find("alphabet (byte 0 of 4)") != std::string::npos);
-    BOOST_TEST(refusal("==").find("multiple of four") != std::string::npos);
-    BOOST_TEST(refusal("Zh==").find("no byte (byte 1 of 4)") != std::string::npos);
-    BOOST_TEST(refusal("Zm9=").find("no byte (byte 2 of 4)") != std::string::npos);
-    BOOST_TEST(refusal(std::string_view("Zm9\0", 4)).find("alphabet") != std::string::npos);
-    BOOST_TEST(refusal("Zm9\xff").find("alphabet") != std::string::npos);
+    BOOST_TEST(
+        complaint_about("Zm9vYg").find("multiple of four (byte 6 of 6)") != std::string::npos);
+    BOOST_TEST(complaint_about("Z").find("multiple of four") != std::string::npos);
+    BOOST_TEST(complaint_about("Zm9\n").find("alphabet (byte 3 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about("Zm-_").find("alphabet (byte 2 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about("Zg==Zg==").find("alphabet (byte 2 of 8)") != std::string::npos);
+    BOOST_TEST(complaint_about("Z===").find("alphabet (byte 1 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about("====").find("alphabet (byte 0 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about("==").find("multiple of four") != std::string::npos);
+    BOOST_TEST(complaint_about("Zh==").find("no byte (byte 1 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about("Zm9=").find("no byte (byte 2 of 4)") != std::string::npos);
+    BOOST_TEST(complaint_about(std::string_view("Zm9\0", 4)).find("alphabet") != std::string::npos);
+    BOOST_TEST(complaint_about("Zm9\xff").find("alphabet") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
