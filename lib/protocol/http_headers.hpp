@@ -22,8 +22,8 @@ struct header_field
     std::string value;
 
     header_field() = default;
-    header_field(std::string n, std::string v)
-        : name(std::move(n))
+    header_field(std::string_view n, std::string v)
+        : name(n)
         , value(std::move(v))
     {}
 };
