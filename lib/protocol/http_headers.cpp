@@ -1,6 +1,7 @@
 #include "protocol/http_headers.hpp"
 
 #include "protocol/tool_headers.hpp"
+#include "rpc/base64.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -16,23 +17,6 @@ constexpr std::string_view encoded_end = "?=";
 constexpr std::string_view first_with_version_field = "2025-06-18";
 
 constexpr std::size_t max_name_in_message = 100;
-
-std::string base64(std::string_view bytes)
-{
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::string_view group = bytes.substr(i, 3);
-        unsigned bits = 0;
-        for (std::size_t k = 0; k < 3; ++k)
-            bits = bits << 8 | (k < group.size() ? static_cast<unsigned char>(group[k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            text += k > group.size() ? '=' : alphabet[bits >> (18 - 6 * k) & 0x3fU];
-    }
-    return text;
-}
 
 bool is_visible(char c) noexcept
 {
@@ -94,7 +78,7 @@ std::string encode_header_value(std::string_view text)
     if (plain)
         return std::string(text);
     std::string encoded(encoded_begin);
-    encoded += base64(text);
+    encoded += rpc::base64(text);
     encoded += encoded_end;
     return encoded;
 }

@@ -1,5 +1,6 @@
 #include "transport/http/url.hpp"
 
+#include "rpc/base64.hpp"
 #include "rpc/text.hpp"
 
 #include <boost/url/parse.hpp>
@@ -112,7 +113,7 @@ std::string take_parts(const urls::url_view& parsed, url& result)
     if (std::string wrong = take_port(parsed, result); !wrong.empty())
         return wrong;
     if (parsed.has_userinfo())
-        result.authorization = "Basic " + base64(parsed.userinfo());
+        result.authorization = "Basic " + rpc::base64(parsed.userinfo());
     result.target = std::string(view_of(parsed.encoded_path()));
     if (result.target.empty())
         result.target = "/";
@@ -212,23 +213,6 @@ std::string shown_url(std::string_view text)
         return rpc::escape_foreign(text, max_shown);
     return rpc::escape_foreign(
         std::string(text.substr(0, begin)).append("***").append(text.substr(at)), max_shown);
-}
-
-std::string base64(std::string_view text)
-{
-    static constexpr std::string_view digits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string result;
-    result.reserve((text.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < text.size(); i += 3) {
-        const std::size_t left = std::min<std::size_t>(3, text.size() - i);
-        std::uint32_t bits = 0;
-        for (std::size_t k = 0; k < 3; ++k)
-            bits = bits << 8 | (k < left ? static_cast<unsigned char>(text[i + k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            result += k <= left ? digits[bits >> (18 - 6 * k) & 63U] : '=';
-    }
-    return result;
 }
 
 } // namespace mcp_pool::transport::http

@@ -49,7 +49,4 @@ std::optional<url> resolve_location(
 // password, without query and fragment.
 std::string shown_url(std::string_view text);
 
-// `text` in base64 with padding. Source: RFC 4648 section 4.
-std::string base64(std::string_view text);
-
 } // namespace mcp_pool::transport::http

@@ -1,4 +1,5 @@
 // Which proxy the variables of an environment ask for.
+#include "rpc/base64.hpp"
 #include "transport/http/proxy.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -70,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_proxy_may_be_written_without_scheme_and_port_and_with_a_p
     const proxy_choice secret = chosen(
         "https://example.com/", {{"https_proxy", "bob:p%40ss@proxy:3128"}});
     BOOST_TEST_REQUIRE(secret.through.has_value());
-    BOOST_TEST(secret.through->authorization == "Basic " + base64("bob:p@ss"));
+    BOOST_TEST(secret.through->authorization == "Basic " + mcp_pool::rpc::base64("bob:p@ss"));
     BOOST_TEST(secret.through->title() == "proxy:3128");
 }
 

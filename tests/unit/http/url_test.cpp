@@ -1,4 +1,5 @@
 // URLs and Location fields, as people and servers write them.
+#include "rpc/base64.hpp"
 #include "transport/http/url.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -179,12 +180,12 @@ BOOST_AUTO_TEST_CASE(a_location_that_leads_elsewhere_is_refused)
 
 BOOST_AUTO_TEST_CASE(base64_is_that_of_the_rfc)
 {
-    BOOST_TEST(base64("") == "");
-    BOOST_TEST(base64("f") == "Zg==");
-    BOOST_TEST(base64("fo") == "Zm8=");
-    BOOST_TEST(base64("foo") == "Zm9v");
-    BOOST_TEST(base64("foobar") == "Zm9vYmFy");
-    BOOST_TEST(base64("\xff\xfe\xfd") == "//79");
+    BOOST_TEST(mcp_pool::rpc::base64("") == "");
+    BOOST_TEST(mcp_pool::rpc::base64("f") == "Zg==");
+    BOOST_TEST(mcp_pool::rpc::base64("fo") == "Zm8=");
+    BOOST_TEST(mcp_pool::rpc::base64("foo") == "Zm9v");
+    BOOST_TEST(mcp_pool::rpc::base64("foobar") == "Zm9vYmFy");
+    BOOST_TEST(mcp_pool::rpc::base64("\xff\xfe\xfd") == "//79");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
