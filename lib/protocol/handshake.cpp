@@ -104,7 +104,8 @@ handshake::step handshake::started(time_point now)
     if (legacy_at_once_)
         return initialize();
     // A server that is known to be modern is not given up for being slow once.
-    if (settings_.choice == era_choice::auto_detect && settings_.learnt != era::modern)
+    if (settings_.choice == era_choice::auto_detect && settings_.learnt != era::modern
+        && settings_.silence_means_legacy)
         fall_back_at_ = detail::saturating_add(
             now, std::min(settings_.start_timeout / 2, longest_silence));
     return discover(offered_modern, state::discovering);
@@ -169,9 +170,26 @@ handshake::step handshake::answer(rpc::message&& m, time_point)
 handshake::step handshake::on_discover_answer(rpc::message&& m)
 {
     const era_verdict verdict = judge_discover_answer(m);
+    const std::string what = m.type == rpc::message::kind::error
+        ? describe(m.error)
+        : "a result without modern versions";
+    return on_verdict(verdict, std::move(m.content), what);
+}
+
+handshake::step handshake::judged(const era_verdict& verdict, std::string_view what)
+{
+    if ((state_ != state::discovering && state_ != state::confirming)
+        || verdict.type == era_verdict::kind::modern)
+        return {};
+    return on_verdict(verdict, nullptr, what);
+}
+
+handshake::step handshake::on_verdict(
+    const era_verdict& verdict, json::value&& result, std::string_view what)
+{
     switch (verdict.type) {
     case era_verdict::kind::modern:
-        return become_modern(verdict, std::move(m.content));
+        return become_modern(verdict, std::move(result));
     case era_verdict::kind::modern_retry:
         if (state_ == state::confirming || discovers_ >= max_discovers)
             return fail(errc::unsupported_version,
@@ -184,16 +202,14 @@ handshake::step handshake::on_discover_answer(rpc::message&& m)
     case era_verdict::kind::legacy:
         break;
     }
-    const std::string what = m.type == rpc::message::kind::error
-        ? describe(m.error)
-        : "a result without modern versions";
     if (settings_.choice == era_choice::modern)
         return fail(errc::unsupported_version,
-            "it answered server/discover with " + what
+            "it answered server/discover with " + std::string(what)
                 + ", so it is of the legacy era; set `era` to auto or legacy",
             true);
     if (state_ == state::confirming)
-        return fail(errc::start_failed, "it answered the second server/discover with " + what);
+        return fail(
+            errc::start_failed, "it answered the second server/discover with " + std::string(what));
     return initialize();
 }
 
@@ -229,6 +245,8 @@ handshake::step handshake::on_initialize_answer(rpc::message&& m)
     step s;
     s.next = outcome::ready;
     s.line = initialized_line();
+    s.method = "notifications/initialized";
+    s.version = facts_.version;
     return s;
 }
 
@@ -256,7 +274,12 @@ handshake::step handshake::discover(std::string_view version, state next)
     if (next == state::confirming)
         fall_back_at_ = time_point::max();
     step s;
-    s.line = discover_line(discover_id(++discovers_), version, settings_.capabilities);
+    const std::string id = discover_id(++discovers_);
+    s.line = discover_line(id, version, settings_.capabilities);
+    s.method = "server/discover";
+    s.id = json::string_view(id.data(), id.size());
+    s.era = era::modern;
+    s.version = version;
     return s;
 }
 
@@ -266,6 +289,8 @@ handshake::step handshake::initialize()
     fall_back_at_ = time_point::max();
     step s;
     s.line = initialize_line(initialize_id, offered_legacy, settings_.capabilities);
+    s.method = "initialize";
+    s.id = initialize_id;
     return s;
 }
 

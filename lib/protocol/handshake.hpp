@@ -39,6 +39,8 @@ struct handshake_settings
     duration start_timeout{};
     // What the client declares, as JSON text.
     std::string capabilities = "{}";
+    // Over HTTP it does not: who does not answer there is out of order.
+    bool silence_means_legacy = true;
 
     handshake_settings() = default;
 };
@@ -79,6 +81,11 @@ public:
     {
         outcome next = outcome::pending;
         std::string line;
+        // Of the message in `line`; `version` is empty with `initialize`.
+        std::string_view method;
+        json::value id;
+        mcp_pool::era era = mcp_pool::era::legacy;
+        std::string version;
 
         step() = default;
     };
@@ -91,6 +98,8 @@ public:
     step started(time_point now);
     void first_output(time_point now);
     step answer(rpc::message&& m, time_point now);
+    // The answer to `server/discover` came in another form than that of a message; `what` it was.
+    step judged(const era_verdict& verdict, std::string_view what);
     step end_of_output();
     step tick(time_point now);
 
@@ -124,6 +133,7 @@ private:
     step initialize();
     step fail(errc code, std::string text, bool permanent = false);
     step on_discover_answer(rpc::message&& m);
+    step on_verdict(const era_verdict& verdict, json::value&& result, std::string_view what);
     step on_initialize_answer(rpc::message&& m);
     step become_modern(const era_verdict& verdict, json::value&& result);
 

@@ -37,6 +37,7 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , leftovers_(state_->grants())
     , listeners_(state_->grants())
     , notices_(std::make_shared<notice_queue>(pool_executor_))
+    , served_(state_->grants())
     , timer_(strand_)
 {
     state_->has_handlers = server_->config.handlers != nullptr;
@@ -80,6 +81,8 @@ void connection_driver::start()
         c.settings_.era_timeout = options.era_timeout;
         const duration timeout = c.server_->start_timeout.load(std::memory_order_relaxed);
         c.settings_.start_timeout = timeout > duration::zero() ? timeout : duration::max();
+        c.settings_.silence_means_legacy = !std::holds_alternative<http_server>(
+            c.server_->config.transport);
         c.handshake_.emplace(c.settings_);
         c.open_transport();
     });
@@ -128,8 +131,16 @@ void connection_driver::on_start_failed(transport::start_failure why)
 
 void connection_driver::act_on(protocol::handshake::step step)
 {
-    if (!step.line.empty())
-        send(std::move(step.line));
+    if (!step.line.empty()) {
+        transport::message_facts facts;
+        facts.method = step.method;
+        facts.id = std::move(step.id);
+        facts.era = step.era;
+        facts.version = step.version;
+        note_buffered(transport_->send(std::move(step.line), facts));
+    }
+    if (phase_ == phase::reopening && step.next != protocol::handshake::outcome::pending)
+        reopened();
     if (phase_ != phase::starting)
         return;
     switch (step.next) {
@@ -340,6 +351,8 @@ void connection_driver::on_timer()
             report_failed_start(failure_code_, failure_, failure_permanent_);
         else if (phase_ == phase::dying)
             fail_unanswered(failure_code_, failure_, acquire_again);
+        else if (phase_ == phase::reopening)
+            reopened();
     }
     if (now >= write_deadline_) {
         write_deadline_ = time_point::max();

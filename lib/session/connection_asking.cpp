@@ -11,6 +11,13 @@ namespace mcp_pool::detail {
 
 const request_op* connection_driver::lone_request() const noexcept
 {
+    if (about_) {
+        const auto asked = [this](const protocol::pending_request& p) { return p.id == *about_; };
+        const auto found = std::find_if(table_.pending().begin(), table_.pending().end(), asked);
+        const bool leased = found != table_.pending().end()
+            && found->op->grant->leased(found->op->generation);
+        return leased ? found->op : nullptr;
+    }
     const request_op* found = nullptr;
     for (const protocol::pending_request& pending : table_.pending()) {
         const request_op* const op = pending.op;
@@ -63,7 +70,7 @@ bool connection_driver::send_answer(std::string line)
             break_session(errc::session_closed, std::string(what), acquire_again);
         return false;
     }
-    send(std::move(line));
+    send(std::move(line), {});
     return true;
 }
 

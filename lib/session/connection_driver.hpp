@@ -66,6 +66,9 @@ private:
         failing,
         // Lent out, or could be.
         ready,
+        // A server over HTTP has forgotten the session, in which nothing was done for those who have it
+        // now; it is initialised once more, and what they ask waits.
+        reopening,
         // The process has died; what is unanswered waits a moment for the exit status.
         dying,
         // Nothing is left but the end of the transport.
@@ -95,6 +98,10 @@ private:
     void on_write_progress(std::size_t left) override;
     void on_write_failed(error_code code) override;
     void on_ended(transport::end_report report) override;
+    void on_message(
+        rpc::message&& m, std::string_view text, std::optional<std::int64_t> about) override;
+    void on_verdict(const protocol::era_verdict& verdict, std::string_view what) override;
+    void on_request_failed(const json::value& id, transport::request_failure why) override;
 
     // Life and time: connection.cpp.
     void open_transport();
@@ -118,8 +125,16 @@ private:
     [[nodiscard]] std::shared_ptr<const diagnostics> explain(
         std::string_view what, std::string_view remedy = {}) const;
 
+    // Over HTTP: connection_http.cpp.
+    void fail_start_of(transport::request_failure why);
+    bool own_request_failed(std::int64_t id, const transport::request_failure& why);
+    void request_failed(std::int64_t id, const transport::request_failure& why);
+    [[nodiscard]] bool may_reopen() const noexcept;
+    void reopen();
+    void reopened();
+
     // Requests: connection_requests.cpp.
-    void on_message(rpc::message&& m);
+    void take_message(rpc::message&& m);
     void on_answer(rpc::message&& m);
     void on_notification(const rpc::message& m);
     void settle(const protocol::pending_request& request, rpc::message&& m);
@@ -127,7 +142,11 @@ private:
     void accept(request_op* op, time_point now);
     void pump();
     void write(request_op* op);
-    void send(std::string line);
+    [[nodiscard]] bool may_be_sent_again(const request_op& op) const noexcept;
+    // `method` is empty of an answer, `id` null of what is no request.
+    void send(std::string line, std::string_view method, const json::value& id = nullptr,
+        const json::object* params = nullptr);
+    void send_probe(std::int64_t id);
     void note_buffered(std::size_t left);
     [[nodiscard]] bool congested() const noexcept;
 
@@ -286,8 +305,12 @@ private:
     std::vector<listener> listeners_;
     // For what concerns no lease.
     const std::shared_ptr<notice_queue> notices_;
-    // Of the line that is being read.
+    // Of the message that is being read.
     std::size_t line_bytes_ = 0;
+    // In the answer to which request it came, where the transport can tell.
+    std::optional<std::int64_t> about_;
+    // By grant: the last lease that got an answer in this session of the server.
+    std::vector<std::uint64_t> served_;
 
     // Our share of server_state::buffered_bytes.
     std::size_t buffered_ = 0;

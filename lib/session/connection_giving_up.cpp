@@ -45,8 +45,8 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
         // Counts as unanswered until the answer comes after all, or a reset has made sure of the
         // peer.
         uncount(*op->grant, table_.bury(id));
-        if (phase_ == phase::ready)
-            send(envelope_->cancelled(id, reason));
+        if (phase_ == phase::ready && !transport_->cancel(id))
+            send(envelope_->cancelled(id, reason), "notifications/cancelled");
         withdraw(op->grant->index);
         finish(op, code, nullptr, std::move(details));
         pump();

@@ -81,7 +81,7 @@ void connection_driver::accept(request_op* op, time_point now)
     } else if (!op->grant->leased(op->generation)) {
         uncount(*op);
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
-    } else if (phase_ != phase::ready && phase_ != phase::dying) {
+    } else if (phase_ != phase::ready && phase_ != phase::dying && phase_ != phase::reopening) {
         uncount(*op);
         finish(op, make_error_code(errc::not_sent), nullptr,
             explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
@@ -141,7 +141,7 @@ void connection_driver::write(request_op* op)
     }
     note_holder(*op);
     if (what.notification) {
-        send(std::move(line));
+        send(std::move(line), what.method, nullptr, &what.params);
         uncount(*op);
         finish(op, {}, nullptr, nullptr);
         return;
@@ -159,16 +159,34 @@ void connection_driver::write(request_op* op)
     if (remembers(*op)) {
         leftovers_of(*op).written(op->id, op->request);
         note_altered(*op->grant);
-    } else if (envelope_->speaks() == era::legacy || !protocol::multi_round::allowed(what.method)) {
-        // The arguments may be large, and the line has them now; it is not sent again.
-        op->request.params = json::object();
     }
-    send(std::move(line));
+    // The arguments may be large, and the line has them now.
+    json::object spent;
+    const bool again = may_be_sent_again(*op);
+    if (!again)
+        spent = std::move(op->request.params);
+    send(std::move(line), what.method, id, again ? &op->request.params : &spent);
 }
 
-void connection_driver::send(std::string line)
+bool connection_driver::may_be_sent_again(const request_op& op) const noexcept
 {
-    note_buffered(transport_->send(std::move(line)));
+    if (remembers(op) || !settings_.silence_means_legacy)
+        return true;
+    return envelope_->speaks() == era::modern && protocol::multi_round::allowed(op.request.method);
+}
+
+void connection_driver::send(
+    std::string line, std::string_view method, const json::value& id, const json::object* params)
+{
+    transport::message_facts facts;
+    facts.method = method;
+    facts.id = id;
+    facts.params = params;
+    if (envelope_) {
+        facts.era = envelope_->speaks();
+        facts.version = state_->info->protocol_version;
+    }
+    note_buffered(transport_->send(std::move(line), facts));
 }
 
 void connection_driver::note_buffered(std::size_t left)
@@ -200,7 +218,7 @@ void connection_driver::on_line(std::string_view line)
     const auto keep = self();
     line_bytes_ = line.size();
     const std::size_t messages = reader_.read(
-        line, [this](rpc::message&& m) { on_message(std::move(m)); });
+        line, [this](rpc::message&& m) { take_message(std::move(m)); });
     if (messages == 0) {
         server_->garbage_lines.fetch_add(1, std::memory_order_relaxed);
         garbage_.add(line);
@@ -213,7 +231,7 @@ void connection_driver::on_line(std::string_view line)
     deliver_again();
 }
 
-void connection_driver::on_message(rpc::message&& m)
+void connection_driver::take_message(rpc::message&& m)
 {
     switch (m.type) {
     case rpc::message::kind::request:
@@ -224,7 +242,7 @@ void connection_driver::on_message(rpc::message&& m)
         break;
     case rpc::message::kind::result:
     case rpc::message::kind::error:
-        if (phase_ == phase::starting)
+        if (phase_ == phase::starting || phase_ == phase::reopening)
             act_on(handshake_->answer(std::move(m), clock::now()));
         else if (phase_ == phase::ready || phase_ == phase::dying)
             on_answer(std::move(m));
@@ -281,6 +299,7 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
 {
     request_op* const op = request.op;
     server_->call_times.record(clock::now() - request.sent_at);
+    served_[op->grant->index] = op->generation;
     withdraw(op->grant->index);
     if (m.type == rpc::message::kind::result && begin_round(op, m.content))
         return;

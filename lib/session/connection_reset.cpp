@@ -9,6 +9,8 @@ namespace mcp_pool::detail {
 
 namespace {
 
+constexpr std::string_view set_level = "logging/setLevel";
+
 json::object baseline_level()
 {
     json::object params;
@@ -26,7 +28,9 @@ void connection_driver::set_baseline()
         return;
     // Nobody waits for the answer: a server that cannot do it says so again when it matters.
     baseline_ = state_->next_request_id();
-    send(envelope_->request(*baseline_, "logging/setLevel", baseline_level(), {}, false));
+    const json::object level = baseline_level();
+    send(
+        envelope_->request(*baseline_, set_level, level, {}, false), set_level, *baseline_, &level);
 }
 
 bool connection_driver::remembers(const request_op& op) const noexcept
@@ -100,7 +104,7 @@ void connection_driver::undo(std::size_t grant)
         send_for_reset(grant, true, "resources/unsubscribe", params);
     });
     if (left.has_level() && !shared([](const protocol::leftovers& l) { return l.has_level(); }))
-        send_for_reset(grant, true, "logging/setLevel", baseline_level());
+        send_for_reset(grant, true, set_level, baseline_level());
     if (waits())
         return;
     if ((table_.unsettled(grant) == 0 && !heard) || server_->options.reset == reset_policy::none) {
@@ -111,14 +115,20 @@ void connection_driver::undo(std::size_t grant)
     // sent behind it says that it is past that. Whatever it asked or reported before, it has sent
     // before that answer too, and found nobody.
     reset_requests_.emplace_back(state_->next_request_id(), grant, false);
-    send(envelope_->probe(reset_requests_.back().id));
+    send_probe(reset_requests_.back().id);
 }
 
 void connection_driver::send_for_reset(
     std::size_t grant, bool undoes, std::string_view method, const json::object& params)
 {
     reset_requests_.emplace_back(state_->next_request_id(), grant, undoes);
-    send(envelope_->request(reset_requests_.back().id, method, params, {}, false));
+    const std::int64_t id = reset_requests_.back().id;
+    send(envelope_->request(id, method, params, {}, false), method, id, &params);
+}
+
+void connection_driver::send_probe(std::int64_t id)
+{
+    send(envelope_->probe(id), envelope_->speaks() == era::modern ? "server/discover" : "ping", id);
 }
 
 void connection_driver::finish_reset(std::size_t grant)
@@ -148,7 +158,7 @@ void connection_driver::do_probe()
     if (phase_ != phase::ready)
         return;
     health_probe_ = state_->next_request_id();
-    send(envelope_->probe(*health_probe_));
+    send_probe(*health_probe_);
 }
 
 bool connection_driver::on_own_answer(std::int64_t id, const rpc::message& m)

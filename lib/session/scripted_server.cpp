@@ -19,7 +19,10 @@ public:
     ~scripted_transport() override { process_->abandon(); }
 
     void start() override { process_->start(); }
-    std::size_t send(std::string line) override { return process_->take(std::move(line)); }
+    std::size_t send(std::string line, const mcp_pool::transport::message_facts&) override
+    {
+        return process_->take(std::move(line));
+    }
     void stop(mcp_pool::transport::stop_step step) override { process_->stop(step); }
     [[nodiscard]] std::function<void()> kill_switch() const override { return {}; }
     [[nodiscard]] std::shared_ptr<const mcp_pool::transport::descriptor> pidfd() const override

@@ -15,7 +15,10 @@ public:
     ~stdio_transport() override { link_->abandon(); }
 
     void start() override { link_->start(); }
-    std::size_t send(std::string line) override { return link_->send(std::move(line)); }
+    std::size_t send(std::string line, const message_facts&) override
+    {
+        return link_->send(std::move(line));
+    }
     void stop(stop_step step) override { link_->stop(step); }
     std::function<void()> kill_switch() const override { return link_->kill_switch(); }
     std::shared_ptr<const descriptor> pidfd() const override { return link_->pidfd(); }

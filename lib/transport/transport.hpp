@@ -1,10 +1,13 @@
-// What carries the lines of one session: the interface between a connection and its process or
-// scripted peer.
+// What carries the messages of one session: the interface between a connection and its process, its
+// server over HTTP or a scripted peer.
 #pragma once
 
+#include "protocol/era.hpp"
+#include "rpc/message.hpp"
 #include "transport/descriptor.hpp"
 
 #include <mcp_pool/error.hpp>
+#include <mcp_pool/types.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/strand.hpp>
@@ -71,6 +74,39 @@ struct end_report
     end_report() = default;
 };
 
+// What a transport has to know of a message that it sends by itself, as over HTTP; streams of bytes need
+// nothing of it.
+struct message_facts
+{
+    // Empty of an answer to a request of the server.
+    std::string_view method;
+    // Null of a notification and of an answer.
+    json::value id;
+    // Null: none.
+    const json::object* params = nullptr;
+    mcp_pool::era era = era::legacy;
+    // The revision of the protocol; empty with `initialize`, which asks for it.
+    std::string_view version;
+
+    message_facts() = default;
+};
+
+// Why one request has failed while the session goes on, or not.
+struct request_failure
+{
+    error_code code;
+    // What happened, to follow "server "x": ". Foreign text in it is escaped and bounded.
+    std::string text;
+    // The server may have executed the request.
+    bool sent = true;
+    // The server has forgotten the session, and has executed nothing: a new `initialize` is needed.
+    bool session_lost = false;
+    // The server cannot be reached: what is sent next would fail in the same way.
+    bool unreachable = false;
+
+    request_failure() = default;
+};
+
 // What a transport tells its connection. All on the connection's strand; nothing after on_ended(),
 // nothing after the transport is destroyed.
 class transport_events
@@ -99,11 +135,23 @@ public:
     // event.
     virtual void on_ended(end_report report) = 0;
 
+    // Of transports that send each message by itself, in place of on_line() and on_write_failed():
+
+    // A message, with its text, valid during the call. `about` is the id of the request in whose answer
+    // it came; unset where it came unasked.
+    virtual void on_message(
+        rpc::message&& m, std::string_view text, std::optional<std::int64_t> about);
+    // The answer to `server/discover` says this about the era and nothing more; `what` it was.
+    virtual void on_verdict(const protocol::era_verdict& verdict, std::string_view what);
+    // No answer will come to the request with this id; null: a notification or an answer of ours was
+    // not taken.
+    virtual void on_request_failed(const json::value& id, request_failure why);
+
 protected:
     ~transport_events() = default;
 };
 
-// One byte stream in each direction with framing by lines. Used on the connection's strand only.
+// Messages in each direction. Used on the connection's strand only.
 //
 // Destruction gives everything up without waiting: descriptors are closed, the process group is
 // killed and reaped in the background, no event comes any more.
@@ -118,10 +166,14 @@ public:
     // Called once. on_started() or on_start_failed() follows, not before start() returns.
     virtual void start() = 0;
 
-    // Writes `line`, which ends with '\n', after all former lines. Returns the bytes of it and of
-    // former lines that have to wait for the peer; 0 is the common case. Without effect after
-    // on_write_failed() and after stop().
-    virtual std::size_t send(std::string line) = 0;
+    // Sends the message in `line`, which ends with '\n'; in a stream of bytes after all former ones.
+    // Returns the bytes of it and of former ones that have to wait for the peer; 0 is the common case.
+    // Without effect after on_write_failed() and after stop().
+    virtual std::size_t send(std::string line, const message_facts& facts = {}) = 0;
+
+    // Nobody waits any more for the answer to the request with this id. True: the server is told so by
+    // this alone, without a message.
+    virtual bool cancel(std::int64_t id);
 
     // Goes on with the stop ladder; on_ended() follows sooner or later. stdout and stderr are drained
     // meanwhile, without on_line() events after the first stop().
@@ -150,6 +202,17 @@ public:
     // the host has and the child did not get. Empty if nothing.
     [[nodiscard]] virtual std::string start_hints() const = 0;
 };
+
+inline bool transport::cancel(std::int64_t)
+{
+    return false;
+}
+
+inline void transport_events::on_message(
+    rpc::message&&, std::string_view, std::optional<std::int64_t>)
+{}
+inline void transport_events::on_verdict(const protocol::era_verdict&, std::string_view) {}
+inline void transport_events::on_request_failed(const json::value&, request_failure) {}
 
 // Makes the transport of one process. `events` outlives the transport.
 using transport_factory =

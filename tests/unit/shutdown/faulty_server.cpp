@@ -47,7 +47,10 @@ public:
         }
     }
 
-    std::size_t send(std::string line) override { return scripted_->send(std::move(line)); }
+    std::size_t send(std::string line, const lines::message_facts& facts) override
+    {
+        return scripted_->send(std::move(line), facts);
+    }
 
     void stop(lines::stop_step rung) override
     {

@@ -1,0 +1,172 @@
+// What only happens over HTTP, where each message is a request of its own: messages that say whose they
+// are, requests that fail while the session goes on, and sessions that the server forgets.
+#include "session/connection_driver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mcp_pool::detail {
+
+namespace {
+
+// How long a forgotten session may take to be initialised again where start_timeout is no limit.
+constexpr duration longest_reopening = std::chrono::seconds(60);
+
+errc start_errc(const error_code& code) noexcept
+{
+    for (const errc kept :
+        {errc::unauthorized, errc::resource_exhausted, errc::unsupported_version})
+        if (code == kept)
+            return kept;
+    return errc::start_failed;
+}
+
+} // namespace
+
+void connection_driver::on_message(
+    rpc::message&& m, std::string_view text, std::optional<std::int64_t> about)
+{
+    const auto keep = self();
+    line_bytes_ = text.size();
+    about_ = about;
+    take_message(std::move(m));
+    about_.reset();
+    deliver_again();
+}
+
+void connection_driver::on_verdict(const protocol::era_verdict& verdict, std::string_view what)
+{
+    const auto keep = self();
+    if (phase_ == phase::starting)
+        act_on(handshake_->judged(verdict, what));
+}
+
+void connection_driver::on_request_failed(const json::value& id, transport::request_failure why)
+{
+    const auto keep = self();
+    if (phase_ == phase::starting) {
+        fail_start_of(std::move(why));
+        return;
+    }
+    if (phase_ == phase::reopening && !why.session_lost) {
+        failure_ = std::move(why.text);
+        reopened();
+        return;
+    }
+    if (phase_ != phase::ready && phase_ != phase::reopening)
+        return;
+    const std::int64_t* const number = id.if_int64();
+    if (number && !own_request_failed(*number, why))
+        request_failed(*number, why);
+    if (phase_ != phase::ready)
+        return;
+    if (why.session_lost && may_reopen())
+        reopen();
+    else if (why.session_lost || why.unreachable)
+        break_session(errc::session_closed, std::move(why.text), acquire_again);
+    else
+        pump();
+}
+
+void connection_driver::fail_start_of(transport::request_failure why)
+{
+    report_failed_start(
+        start_errc(why.code), std::string(handshake_->stage()) + ": " + why.text, false);
+}
+
+bool connection_driver::own_request_failed(std::int64_t id, const transport::request_failure& why)
+{
+    if (id == baseline_) {
+        baseline_.reset();
+        return true;
+    }
+    if (id == health_probe_) {
+        health_probe_.reset();
+        // A server that wants other credentials is alive. Of any other failure the pool learns by the
+        // silence, or by what breaks the session.
+        const auto pool = events_.lock();
+        if (pool && why.code == errc::unauthorized)
+            pool->on_probe_done(*state_);
+        return true;
+    }
+    const auto found = std::find_if(reset_requests_.begin(), reset_requests_.end(),
+        [id](const reset_request& sent) { return sent.id == id; });
+    if (found == reset_requests_.end())
+        return false;
+    fail_reset(found->grant, "what the lease has left cannot be settled: " + why.text);
+    return true;
+}
+
+void connection_driver::request_failed(std::int64_t id, const transport::request_failure& why)
+{
+    protocol::pending_request request;
+    bool counted = false;
+    switch (table_.take(id, request, counted)) {
+    case protocol::answer_match::pending:
+        break;
+    case protocol::answer_match::late:
+        uncount(state_->grant(request.grant), counted ? 1 : 0);
+        return;
+    case protocol::answer_match::unknown:
+        return;
+    }
+    request_op* const op = request.op;
+    withdraw(op->grant->index);
+    if (why.session_lost && may_reopen()) {
+        queue_.push_front(op);
+        return;
+    }
+    if (remembers(*op))
+        leftovers_of(*op).answered(op->id, op->request, false);
+    uncount(*op);
+    finish(op, why.code, nullptr,
+        explain(name_of(*op) + " failed: " + why.text
+                + (why.sent ? "; it may have been executed" : "; it was not sent"),
+            why.session_lost || why.unreachable ? acquire_again : std::string_view()));
+}
+
+bool connection_driver::may_reopen() const noexcept
+{
+    if (!reset_requests_.empty() || envelope_->speaks() != era::legacy)
+        return false;
+    // Nobody is given another session in place of the one in which he has done something.
+    for (std::size_t grant = 0; grant != state_->grants(); ++grant)
+        if (served_[grant] != 0 && state_->grant(grant).leased(served_[grant]))
+            return false;
+    return true;
+}
+
+void connection_driver::reopen()
+{
+    phase_ = phase::reopening;
+    failure_ = "it has forgotten the session, and did not take up a new one in time";
+    const time_point now = clock::now();
+    grace_until_ = after(now, std::min(settings_.start_timeout, longest_reopening));
+    wake_at(grace_until_);
+    protocol::handshake_settings again = settings_;
+    again.choice = era_choice::legacy;
+    handshake_.emplace(std::move(again));
+    act_on(handshake_->started(now));
+}
+
+void connection_driver::reopened()
+{
+    grace_until_ = time_point::max();
+    const protocol::server_facts facts = handshake_->take_facts();
+    if (!handshake_->failure().text.empty())
+        failure_ = handshake_->failure().text;
+    handshake_.reset();
+    phase_ = phase::ready;
+    // What leases were told of their session holds on.
+    if (facts.version == state_->info->protocol_version) {
+        failure_.clear();
+        set_baseline();
+        pump();
+        return;
+    }
+    if (!facts.version.empty())
+        failure_ = "it has forgotten the session, and begins one of another protocol version";
+    break_session(errc::session_closed, std::move(failure_), acquire_again);
+}
+
+} // namespace mcp_pool::detail
