@@ -159,6 +159,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
     reset_requests_.clear();
     baseline_.reset();
     health_probe_.reset();
+    relisting_.reset();
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
         uncount(state_->grant(grant), table_.settle(grant));
     // The lease has ended, and whoever waits through it learns just that.
