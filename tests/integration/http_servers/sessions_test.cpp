@@ -1,0 +1,396 @@
+// Sessions over HTTP in a pool: shared by users, lost and found again, ended; calls that are cancelled,
+// streams that break, credentials that expire.
+#include "http_servers/scene.hpp"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+
+#include <set>
+
+namespace data = boost::unit_test::data;
+namespace ut = boost::unit_test;
+using namespace mcp_pool;
+using namespace mcp_pool::testing;
+
+namespace {
+
+const std::vector<std::string> both_eras{"legacy over HTTP", "modern over HTTP"};
+
+struct sessions_fixture : http_fixture
+{
+    // Calls one after the other, each through a lease of its own. Gives how many came out right.
+    asio::awaitable<int> work(int number, int calls)
+    {
+        int right = 0;
+        for (int i = 0; i != calls; ++i) {
+            lease session = co_await pool->acquire(30s);
+            std::string token = std::to_string(number);
+            token += '.';
+            token += std::to_string(i);
+            json::object message = object("message", json::string(token));
+            const tool_result answer = co_await session->call_tool("echo", std::move(message));
+            right += answer.text().ends_with(token);
+        }
+        co_return right;
+    }
+
+    // The same until a number of calls came out right, whatever happens to the others meanwhile.
+    asio::awaitable<int> persist(int calls, std::set<std::string>& failures)
+    {
+        int right = 0;
+        while (right != calls) {
+            try {
+                lease session = co_await pool->acquire(30s);
+                json::object message = object("message", "hi");
+                const tool_result answer = co_await session->call_tool("echo", std::move(message));
+                right += answer.text() == "hi";
+            } catch (const mcp_pool::error& e) {
+                failures.insert(e.code().message());
+            }
+        }
+        co_return right;
+    }
+
+    void check_twenty_users()
+    {
+        const pool_stats before = pool->stats();
+        std::vector<std::shared_ptr<outcome<int>>> users;
+        for (int number = 0; number != 20; ++number)
+            users.push_back(spawn(work(number, 5)));
+        for (const auto& one : users) {
+            until([&] { return one->done; });
+            BOOST_REQUIRE_MESSAGE(!one->failure, why(one));
+            BOOST_TEST(*one->value == 5);
+        }
+        const pool_stats stats = pool->stats();
+        BOOST_TEST(stats.created <= 3u);
+        BOOST_TEST(stats.total_requests - before.total_requests == 100u);
+        BOOST_TEST(stats.reused == stats.total_requests - stats.created);
+        BOOST_TEST(stats.start_failures == 0u);
+    }
+
+    // The tool `hold`, until the server has it.
+    std::shared_ptr<outcome<tool_result>> held(
+        lease& session, const std::string& token, call_options options = {})
+    {
+        auto call = spawn(
+            session->call_tool("hold", object("token", json::string(token)), std::move(options)));
+        until([&] { return process->has_printed("holding " + token) || call->done; });
+        BOOST_TEST(!call->done);
+        return call;
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(http_sessions, sessions_fixture, *ut::precondition(node_is_installed))
+
+BOOST_DATA_TEST_CASE(serve_twenty_users, data::make(both_eras))
+{
+    open_features(sample, at_most(3));
+    check_twenty_users();
+    BOOST_TEST(
+        process->lines("opened ") == (sample.starts_with("legacy") ? pool->stats().created : 0u));
+}
+
+BOOST_AUTO_TEST_CASE(of_server_everything_serve_twenty_users)
+{
+    serve_everything();
+    open_http(era_choice::auto_detect, at_most(3));
+    check_twenty_users();
+    BOOST_TEST(process->lines("Session initialized") == pool->stats().created);
+    lease session = acquire();
+    BOOST_TEST((session->era() == era::legacy));
+}
+
+BOOST_AUTO_TEST_CASE(are_ended_at_the_server_when_the_pool_closes)
+{
+    open_features("legacy over HTTP");
+    {
+        const lease first = acquire();
+        const lease second = acquire();
+    }
+    BOOST_TEST(process->lines("opened ") == 2u);
+    finish(pool->close(20s));
+    until([&] { return process->lines("closed ") == 2; });
+}
+
+BOOST_AUTO_TEST_CASE(of_server_everything_are_ended_there_when_the_pool_closes)
+{
+    serve_everything();
+    open_http();
+    acquire().release();
+    finish(pool->close(20s));
+    until([&] { return process->lines("Received session termination request") == 1; });
+}
+
+BOOST_AUTO_TEST_CASE(that_the_server_has_forgotten_are_opened_again_for_the_next_lease)
+{
+    open_features("legacy over HTTP", at_most(1));
+    {
+        lease session = acquire();
+        BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+    }
+    const unsigned port = process->port();
+    end_server();
+    serve_features({}, port);
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "again")) == "again");
+    BOOST_TEST(process->lines("opened ") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(that_server_everything_has_forgotten_are_opened_again_for_the_next_lease)
+{
+    // It says so with 400.
+    serve_everything();
+    open_http(era_choice::auto_detect, at_most(1));
+    {
+        lease session = acquire();
+        BOOST_TEST(said(session, "echo", object("message", "hi")) == "Echo: hi");
+    }
+    const unsigned port = process->port();
+    end_server();
+    serve_everything(port);
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "again")) == "Echo: again");
+}
+
+BOOST_AUTO_TEST_CASE(that_are_forgotten_under_a_lease_that_has_used_them_are_replaced_after_it)
+{
+    open_features("legacy over HTTP", at_most(1));
+    const unsigned port = process->port();
+    {
+        lease session = acquire();
+        BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+        end_server();
+        serve_features({}, port);
+        // Another session is not what the lease has worked with.
+        check_failure(finish(session->call_tool("echo", object("message", "lost"))), errc::not_sent,
+            {"tested", "does not know the session"});
+    }
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "again")) == "again");
+    BOOST_TEST(pool->stats().created == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(of_the_modern_era_do_not_notice_that_the_server_began_anew)
+{
+    open_features("modern over HTTP", at_most(1));
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+    const unsigned port = process->port();
+    end_server();
+    serve_features({}, port);
+    BOOST_TEST(said(session, "echo", object("message", "again")) == "again");
+    BOOST_TEST(pool->stats().created == 1u);
+}
+
+BOOST_DATA_TEST_CASE(
+    fail_while_the_server_is_down_and_work_when_it_is_up_again, data::make(both_eras))
+{
+    pool_overrides options = at_most(1);
+    options.backoff_initial = 10ms;
+    options.backoff_max = 20ms;
+    open_features(sample, options);
+    const unsigned port = process->port();
+    {
+        lease session = acquire();
+        BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+        end_server();
+        const auto failed = finish(session->call_tool("echo", object("message", "lost")));
+        BOOST_REQUIRE(failed->failure);
+        BOOST_TEST((failed->code() == errc::session_closed || failed->code() == errc::not_sent),
+            why(failed));
+    }
+    serve_features({}, port);
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "again")) == "again");
+}
+
+BOOST_DATA_TEST_CASE(outlive_a_server_that_ends_while_twenty_users_call, data::make(both_eras))
+{
+    pool_overrides options = at_most(3);
+    options.backoff_initial = 10ms;
+    options.backoff_max = 50ms;
+    open_features(sample, options);
+    const unsigned port = process->port();
+    std::set<std::string> failures;
+    std::vector<std::shared_ptr<outcome<int>>> users;
+    for (int number = 0; number != 20; ++number)
+        users.push_back(spawn(persist(50, failures)));
+    for (const std::uint64_t leases : {200, 400}) {
+        until([&] { return pool->stats().total_requests >= leases; });
+        end_server();
+        serve_features({}, port);
+    }
+    for (const auto& one : users) {
+        until([&] { return one->done; });
+        BOOST_REQUIRE_MESSAGE(!one->failure, why(one));
+    }
+    // What was under way when the server ended, and what came while it was away.
+    const std::set<std::string> expected{make_error_code(errc::circuit_open).message(),
+        make_error_code(errc::http_error).message(), make_error_code(errc::not_sent).message(),
+        make_error_code(errc::session_closed).message()};
+    for (const std::string& failure : failures)
+        BOOST_TEST(expected.contains(failure), failure);
+}
+
+BOOST_AUTO_TEST_CASE(cannot_be_started_where_nobody_listens)
+{
+    serve_features();
+    pool_overrides options;
+    options.breaker_threshold = 2;
+    options.backoff_initial = 10ms;
+    open_http(era_choice::auto_detect, options);
+    end_server();
+    check_failure(
+        finish(pool->acquire(30s)), errc::circuit_open, {"tested", "127.0.0.1", "refused"});
+}
+
+BOOST_DATA_TEST_CASE(let_the_server_know_of_calls_that_are_cancelled, data::make(both_eras))
+{
+    open_features(sample, at_most(1));
+    {
+        lease session = acquire();
+        check_failure(finish(session->call_tool("hold", object("token", "slow"), call_options(1s))),
+            errc::call_timeout, {"1 s"});
+        until([&] { return process->has_printed("cancelled slow"); });
+        BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+    }
+    {
+        lease session = acquire();
+        const auto call = held(session, "left");
+        session.release();
+        until([&] { return call->done; });
+        BOOST_TEST((call->code() == asio::error::operation_aborted));
+        until([&] { return process->has_printed("cancelled left"); });
+    }
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+    BOOST_TEST(pool->stats().created == 1u);
+}
+
+BOOST_DATA_TEST_CASE(go_on_while_a_call_of_theirs_is_held, data::make(both_eras))
+{
+    pool_overrides options = at_most(1);
+    options.max_requests_in_flight = 4;
+    open_features(sample, options);
+    lease session = acquire();
+    const auto call = held(session, "long");
+    BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+    BOOST_TEST(!call->done);
+}
+
+BOOST_AUTO_TEST_CASE(take_up_a_stream_that_broke_before_the_answer)
+{
+    open_features("legacy over HTTP");
+    lease session = acquire();
+    for (const char* message : {"one", "two", "three"})
+        BOOST_TEST(said(session, "lose_stream", object("message", message)) == message);
+    BOOST_TEST(pool->stats().created == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(tell_of_resources_and_lists_that_have_changed)
+{
+    handlers = answers.handlers();
+    open_features("legacy over HTTP", at_most(2));
+    lease watching = acquire();
+    BOOST_TEST(!finish(watching->subscribe("test://note"))->failure);
+    lease changing = acquire();
+    BOOST_TEST(said(changing, "touch", object("uri", "test://note")) == "touched");
+    BOOST_TEST(said(changing, "touch", object("uri", "test://bytes")) == "touched");
+    until([&] { return !answers.updated.empty(); });
+    BOOST_TEST(!finish(watching->unsubscribe("test://note"))->failure);
+    BOOST_TEST(said(changing, "touch", object("uri", "test://note")) == "touched");
+    BOOST_TEST(said(changing, "change_tools") == "changed");
+    // Both sessions are told, each in its own stream, after all that was said before.
+    until([&] { return answers.changed.size() == 2; });
+    BOOST_TEST(answers.updated == (std::vector<std::string>{"test://note"}),
+        boost::test_tools::per_element());
+    BOOST_TEST((answers.changed.front() == list_kind::tools));
+}
+
+BOOST_AUTO_TEST_CASE(hear_what_their_very_first_request_brings_about)
+{
+    handlers = answers.handlers();
+    open_features("legacy over HTTP", at_most(1));
+    for (int i = 0; i != 5; ++i) {
+        // The server says it once, and not in the answer.
+        lease session = acquire();
+        BOOST_TEST(said(session, "change_tools") == "changed");
+        until([&] { return answers.changed.size() == static_cast<std::size_t>(i + 1); });
+        session.discard();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(of_server_everything_report_progress_and_updates)
+{
+    handlers = answers.handlers();
+    serve_everything();
+    open_http();
+    lease session = acquired_as("Ada");
+    std::vector<double> steps;
+    call_options watched;
+    watched.progress = [&steps](const progress& p) { steps.push_back(p.value); };
+    json::object arguments = object("duration", 1);
+    arguments["steps"] = 4;
+    got(session->call_tool(
+        "trigger-long-running-operation", std::move(arguments), std::move(watched)));
+    BOOST_TEST(steps == (std::vector<double>{1, 2, 3, 4}), boost::test_tools::per_element());
+    const std::string uri = "demo://resource/dynamic/text/1";
+    BOOST_TEST(!finish(session->subscribe(uri))->failure);
+    call(session, "toggle-subscriber-updates");
+    until([&] { return !answers.updated.empty(); });
+    BOOST_TEST(answers.updated.front() == uri);
+    BOOST_TEST(!answers.logged.empty());
+}
+
+BOOST_DATA_TEST_CASE(ask_for_credentials_again_when_they_have_expired, data::make(both_eras))
+{
+    serve_features({"--uses-of-token", "7"});
+    std::vector<credential_request> asked;
+    http_server at;
+    at.credentials = [&asked](credential_request of) -> asio::awaitable<std::string> {
+        asked.push_back(std::move(of));
+        co_return "Bearer token-" + std::to_string(asked.size());
+    };
+    pool_overrides options = at_most(3);
+    open_http(sample.starts_with("legacy") ? era_choice::legacy : era_choice::modern, options, at);
+    // Sessions that start side by side would each ask for the first ones.
+    acquire().release();
+    check_twenty_users();
+    BOOST_TEST(asked.size() >= 100u / 7);
+    BOOST_TEST(!asked.front().refused);
+    BOOST_TEST(asked.front().server == "tested");
+    BOOST_TEST((process->url().starts_with(asked.front().origin)), asked.front().origin);
+    BOOST_TEST(asked[1].refused);
+    BOOST_TEST(asked[1].previous == "Bearer token-1");
+    BOOST_TEST((asked[1].challenge.find("invalid_token") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(are_not_opened_with_credentials_that_are_refused)
+{
+    serve_features({"--uses-of-token", "1000"});
+    http_server at;
+    at.headers["Authorization"] = "Bearer something-else";
+    pool_overrides options;
+    options.breaker_threshold = 1;
+    open_http(era_choice::auto_detect, options, at);
+    const auto refused = finish(pool->acquire(30s));
+    BOOST_REQUIRE(refused->failure);
+    const std::string what = refused->failure->what();
+    BOOST_TEST((what.find("401") != std::string::npos), what);
+    BOOST_TEST((what.find("something-else") == std::string::npos), what);
+}
+
+BOOST_AUTO_TEST_CASE(carry_the_header_fields_of_the_configuration)
+{
+    serve_features({"--uses-of-token", "1000"});
+    http_server at;
+    at.headers["Authorization"] = "Bearer token-fixed";
+    open_http(era_choice::auto_detect, {}, at);
+    lease session = acquire();
+    BOOST_TEST(said(session, "echo", object("message", "hi")) == "hi");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
