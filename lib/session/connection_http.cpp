@@ -63,8 +63,11 @@ void connection_driver::on_request_failed(const json::value& id, transport::requ
     if (phase_ != phase::ready && phase_ != phase::reopening)
         return;
     const std::int64_t* const number = id.if_int64();
+    const auto pool = number ? nullptr : events_.lock();
     if (number && !own_request_failed(*number, why))
         request_failed(*number, why);
+    if (pool)
+        pool->on_warning(*state_, why.text);
     if (phase_ != phase::ready)
         return;
     if (why.session_lost && may_reopen())

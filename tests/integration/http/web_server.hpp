@@ -62,6 +62,8 @@ struct web_fixture : pool_fixture
     std::string session_id = "S1";
     unsigned initialized = 0;
     std::vector<web_request> requests;
+    // What it shows where it speaks TLS.
+    std::optional<wire::server_tls> tls;
     std::optional<wire::scripted_server> web;
 
     session_pool& open_web(const pool_overrides& overrides = {},
