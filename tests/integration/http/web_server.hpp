@@ -80,9 +80,11 @@ struct web_fixture : pool_fixture
         std::source_location here = std::source_location::current());
     [[nodiscard]] std::size_t count(const std::string& method, const std::string& rpc = {}) const;
 
+    // As usual.
+    void answer(const web_request& request);
+
 private:
     void take_bytes(std::size_t connection);
-    void answer(const web_request& request);
 
     std::map<wire::peer*, std::size_t> taken_;
 };
