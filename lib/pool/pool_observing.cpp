@@ -116,6 +116,9 @@ void pool_state::set_observer(std::shared_ptr<pool_observer> observer)
             core_.events().resume();
             most = core_.options().max_size;
         }
+        // Of processes and their pipes.
+        if (!std::holds_alternative<stdio_server>(server_->config.transport))
+            return;
         for (std::string& warning : transport::limit_warnings(most))
             warn(std::move(warning));
         return;

@@ -118,7 +118,8 @@ private:
     void fail_start_soon(errc code, std::string what, bool permanent);
     void report_failed_start(errc code, std::string_view what, bool permanent);
     void begin_dying(std::string what);
-    void break_session(errc code, std::string what, std::string_view remedy);
+    void break_session(errc code, std::string what, std::string_view remedy,
+        broken_cause cause = broken_cause::protocol);
     void do_stop(transport::stop_step step, const std::string& why);
     void announce_end();
     void fail_unanswered(errc code, std::string_view what, std::string_view remedy);

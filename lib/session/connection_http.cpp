@@ -55,22 +55,26 @@ void connection_driver::on_request_failed(const json::value& id, transport::requ
         fail_start_of(std::move(why));
         return;
     }
-    if (phase_ == phase::reopening && !why.session_lost) {
+    const std::int64_t* const number = id.if_int64();
+    // What is sent then has the id of no other request, or none.
+    if (phase_ == phase::reopening && (!number || *number == protocol::initialize_id)) {
         failure_ = std::move(why.text);
         reopened();
         return;
     }
     if (phase_ != phase::ready && phase_ != phase::reopening)
         return;
-    const std::int64_t* const number = id.if_int64();
+    const auto pool = number ? nullptr : events_.lock();
     if (number && !own_request_failed(*number, why))
         request_failed(*number, why);
+    if (pool)
+        pool->on_warning(*state_, why.text);
     if (phase_ != phase::ready)
         return;
     if (why.session_lost && may_reopen())
         reopen();
     else if (why.session_lost || why.unreachable)
-        break_session(errc::session_closed, std::move(why.text), acquire_again);
+        break_session(errc::session_closed, std::move(why.text), acquire_again, broken_cause::died);
     else
         pump();
 }
@@ -234,7 +238,7 @@ void connection_driver::reopened()
     }
     if (!facts.version.empty())
         failure_ = "it has forgotten the session, and begins one of another protocol version";
-    break_session(errc::session_closed, std::move(failure_), acquire_again);
+    break_session(errc::session_closed, std::move(failure_), acquire_again, broken_cause::died);
 }
 
 } // namespace mcp_pool::detail

@@ -309,6 +309,44 @@ BOOST_AUTO_TEST_CASE(a_session_that_the_server_forgot_before_it_was_used_is_take
     BOOST_TEST(pool->stats().created == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_else_fails_while_a_session_is_taken_up_again_fails_alone)
+{
+    legacy = true;
+    std::vector<web_request> calls;
+    std::optional<web_request> opening;
+    special = [&](const web_request& r) {
+        if (r.rpc_method() == "tools/call" && r.field("mcp-session-id") == "S1") {
+            calls.push_back(r);
+            return true;
+        }
+        if (r.rpc_method() != "initialize" || calls.empty() || opening)
+            return false;
+        opening = r;
+        return true;
+    };
+    pool_overrides options = at_most(1);
+    options.max_requests_in_flight = 3;
+    open_web(options);
+    lease session = acquire();
+    std::vector<std::shared_ptr<outcome<tool_result>>> answers;
+    for (int i = 0; i != 3; ++i)
+        answers.push_back(begin_echo(session));
+    until([&] { return calls.size() == 3; });
+    session_id = "S2";
+    calls[0].from->send(web_error(calls[0], 404, -32001, "Session not found"));
+    until([&] { return opening.has_value(); });
+    calls[1].from->send(web_answer(500));
+    until([&] { return answers[1]->done; });
+    BOOST_TEST(answers[1]->code() == errc::http_error, why(answers[1]));
+    calls[2].from->send(web_error(calls[2], 404, -32001, "Session not found"));
+    answer(*opening);
+    until([&] { return answers[0]->done && answers[2]->done; });
+    BOOST_TEST(answers[0]->value.has_value(), why(answers[0]));
+    BOOST_TEST(answers[2]->value.has_value(), why(answers[2]));
+    BOOST_TEST(initialized == 2u);
+    BOOST_TEST(pool->stats().created == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_lease_whose_session_is_forgotten_gets_no_other_one_in_its_place)
 {
     legacy = true;
@@ -508,6 +546,36 @@ BOOST_AUTO_TEST_CASE(credentials_are_asked_for_and_asked_again_when_they_are_ref
     BOOST_TEST(answer->code() == errc::unauthorized, why(answer));
     BOOST_TEST(asked.size() == 3u);
     BOOST_TEST(why(answer).find("Bearer") == std::string::npos, why(answer));
+}
+
+BOOST_AUTO_TEST_CASE(sessions_whose_token_expires_at_the_same_time_ask_once)
+{
+    std::size_t asked = 0;
+    http_server here = target();
+    here.credentials = [&](credential_request) -> asio::awaitable<std::string> {
+        co_return "Bearer " + std::to_string(++asked);
+    };
+    std::vector<web_request> calls;
+    special = [&](const web_request& r) {
+        if (r.rpc_method() != "tools/call" || r.field("authorization") != "Bearer 1")
+            return false;
+        calls.push_back(r);
+        return true;
+    };
+    open_web(here, at_most(2));
+    lease first = acquire();
+    lease second = acquire();
+    const auto of_first = begin_echo(first);
+    const auto of_second = begin_echo(second);
+    until([&] { return calls.size() == 2; });
+    for (const web_request& call : calls) {
+        call.from->send(web_answer(401));
+        until([&] { return of_first->done || of_second->done; });
+    }
+    until([&] { return of_first->done && of_second->done; });
+    BOOST_TEST(of_first->value.has_value(), why(of_first));
+    BOOST_TEST(of_second->value.has_value(), why(of_second));
+    BOOST_TEST(asked == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(credentials_that_do_not_come_are_no_credentials)

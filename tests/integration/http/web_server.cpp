@@ -86,6 +86,8 @@ web_fixture::web_fixture()
     : web(std::in_place, context)
 {
     web->on_accept = [this](wire::peer& connection) {
+        if (tls)
+            connection.secure(*tls);
         connection.on_bytes = [this](wire::peer& self) {
             for (std::size_t i = 0; i != web->peers.size(); ++i)
                 if (web->peers[i].get() == &self)

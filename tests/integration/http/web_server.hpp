@@ -62,6 +62,8 @@ struct web_fixture : pool_fixture
     std::string session_id = "S1";
     unsigned initialized = 0;
     std::vector<web_request> requests;
+    // What it shows where it speaks TLS.
+    std::optional<wire::server_tls> tls;
     std::optional<wire::scripted_server> web;
 
     session_pool& open_web(const pool_overrides& overrides = {},
@@ -78,9 +80,11 @@ struct web_fixture : pool_fixture
         std::source_location here = std::source_location::current());
     [[nodiscard]] std::size_t count(const std::string& method, const std::string& rpc = {}) const;
 
+    // As usual.
+    void answer(const web_request& request);
+
 private:
     void take_bytes(std::size_t connection);
-    void answer(const web_request& request);
 
     std::map<wire::peer*, std::size_t> taken_;
 };
