@@ -79,6 +79,9 @@ struct sessions_fixture : http_fixture
         BOOST_TEST(!call->done);
         return call;
     }
+
+    // Also while the pool is closed.
+    std::vector<credential_request> asked;
 };
 
 } // namespace
@@ -348,9 +351,8 @@ BOOST_AUTO_TEST_CASE(of_server_everything_report_progress_and_updates)
 BOOST_DATA_TEST_CASE(ask_for_credentials_again_when_they_have_expired, data::make(both_eras))
 {
     serve_features({"--uses-of-token", "7"});
-    std::vector<credential_request> asked;
     http_server at;
-    at.credentials = [&asked](credential_request of) -> asio::awaitable<std::string> {
+    at.credentials = [this](credential_request of) -> asio::awaitable<std::string> {
         asked.push_back(std::move(of));
         co_return "Bearer token-" + std::to_string(asked.size());
     };
