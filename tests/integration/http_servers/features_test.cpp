@@ -202,6 +202,24 @@ BOOST_AUTO_TEST_CASE(get_arguments_as_header_fields_where_the_tool_says_so)
     BOOST_TEST(!encoded.structured_content().as_object().contains("mcp-param-count"));
 }
 
+BOOST_DATA_TEST_CASE(answer_many_calls_side_by_side, data::make(every_way))
+{
+    pool_overrides options = at_most(1);
+    options.max_requests_in_flight = 32;
+    open_features(sample, options);
+    lease session = acquire();
+    std::vector<std::shared_ptr<outcome<tool_result>>> calls;
+    for (int i = 0; i != 200; ++i) {
+        const json::string token = json::string(std::to_string(i));
+        calls.push_back(spawn(session->call_tool("echo", object("message", token))));
+    }
+    for (std::size_t i = 0; i != calls.size(); ++i) {
+        until([&] { return calls[i]->done; });
+        BOOST_REQUIRE_MESSAGE(!calls[i]->failure, why(calls[i]));
+        BOOST_TEST(calls[i]->value->text() == std::to_string(i));
+    }
+}
+
 BOOST_DATA_TEST_CASE(are_big_messages_both_ways, data::make(every_way))
 {
     open_features(sample);

@@ -87,6 +87,14 @@ http_server_process::~http_server_process()
     }
 }
 
+void http_server_process::stand_still()
+{
+    BOOST_REQUIRE(::kill(pid_, SIGSTOP) == 0);
+    int status = 0;
+    BOOST_REQUIRE(::waitpid(pid_, &status, WUNTRACED) == pid_);
+    BOOST_REQUIRE(WIFSTOPPED(status));
+}
+
 unsigned http_server_process::port() const
 {
     const std::size_t colon = url_.rfind(':');

@@ -29,6 +29,9 @@ public:
     http_server_process& operator=(const http_server_process&) = delete;
     ~http_server_process();
 
+    // From now on it does nothing, and its connections stay, as by SIGSTOP.
+    void stand_still();
+
     // Where it is; empty until it listens.
     [[nodiscard]] const std::string& url() const noexcept { return url_; }
     [[nodiscard]] unsigned port() const;

@@ -116,6 +116,53 @@ BOOST_AUTO_TEST_CASE(of_server_everything_are_ended_there_when_the_pool_closes)
     until([&] { return process->lines("Received session termination request") == 1; });
 }
 
+BOOST_AUTO_TEST_CASE(that_nobody_wants_any_more_are_ended_at_the_server)
+{
+    open_features("legacy over HTTP", at_most(1));
+    acquire().discard();
+    until([&] { return process->lines("closed ") == 1; });
+    // Two users that must not meet.
+    for (const char* key : {"Ada", "Ben"}) {
+        acquire_options options(30s);
+        options.isolation_key = key;
+        const auto session = finish(pool->acquire(std::move(options)));
+        BOOST_REQUIRE_MESSAGE(session->value, why(session));
+        BOOST_TEST(said(*session->value, "echo", object("message", key)) == key);
+    }
+    until([&] { return process->lines("closed ") == 2; });
+    BOOST_TEST(process->lines("opened ") == 3u);
+}
+
+BOOST_DATA_TEST_CASE(do_not_keep_a_pool_from_closing, data::make(both_eras))
+{
+    open_features(sample, at_most(2));
+    {
+        const lease first = acquire();
+        const lease second = acquire();
+    }
+    process->stand_still();
+    const auto report = finish(pool->close(1s));
+    BOOST_REQUIRE_MESSAGE(report->value, why(report));
+    BOOST_TEST(report->value->forced == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(that_are_idle_are_looked_after)
+{
+    pool_overrides options = at_most(1);
+    options.min_size = 1;
+    options.probe_interval = 50ms;
+    options.backoff_initial = 10ms;
+    open_features("legacy over HTTP", options);
+    pool->start();
+    until([&] { return pool->stats().probes >= 2; });
+    BOOST_TEST(process->lines("opened ") == 1u);
+    // Nobody asks for a session; the next one finds one that the server knows.
+    const unsigned port = process->port();
+    end_server();
+    serve_features({}, port);
+    until([&] { return process->lines("opened ") == 1 && pool->stats().available == 1; });
+}
+
 BOOST_AUTO_TEST_CASE(that_the_server_has_forgotten_are_opened_again_for_the_next_lease)
 {
     open_features("legacy over HTTP", at_most(1));
