@@ -86,11 +86,20 @@ public:
     [[nodiscard]] asio::awaitable<resource_result> read_resource(
         std::string uri, call_options options = {});
 
-    // Asks for `notifications/resources/updated` whenever the resource changes, and no longer. What a
-    // lease has subscribed to ends with it, where `reset` of the pool is `protocol`. Source: MCP
-    // 2025-11-25, server/resources, "Subscriptions".
+    // Asks for `notifications/resources/updated` whenever the resource changes, and no longer; they go
+    // to client_handlers::resource_updated. In the legacy era each is a request, and what a lease has
+    // subscribed to ends with it where `reset` of the pool is `protocol`. In the modern era the lease
+    // has one `subscriptions/listen` request for all its resources, which is replaced when they change
+    // and ends with the lease; if the server ends it, it is made again, and the lease is told of each
+    // of its resources once, because what has happened meanwhile is not known. Source: MCP 2025-11-25,
+    // server/resources, "Subscriptions"; MCP 2026-07-28, basic/patterns/subscriptions.
     //
-    // Errors: method_not_supported in the modern era, which has `subscriptions/listen` instead.
+    // Completion: subscribe() when the server has acknowledged it; unsubscribe() in the modern era at
+    // once. One that overtakes a subscribe() of the same resource aborts it.
+    //
+    // Errors: in the modern era also method_not_supported for what the server does not acknowledge,
+    // resource_exhausted beyond 256 resources of one lease, message_too_large for URIs of more than
+    // 4 KiB.
     [[nodiscard]] asio::awaitable<void> subscribe(std::string uri, call_options options = {});
     [[nodiscard]] asio::awaitable<void> unsubscribe(std::string uri, call_options options = {});
 

@@ -105,7 +105,8 @@ bool connection_driver::congested() const noexcept
 void connection_driver::pump()
 {
     while (phase_ == phase::ready && !queue_.empty() && !congested()) {
-        if (!queue_.front()->request.notification && table_.size() >= max_in_flight_)
+        const request_op& next = *queue_.front();
+        if (table_.size() >= max_in_flight_ && !next.request.notification && !is_subscription(next))
             return;
         write(queue_.pop_front());
     }
@@ -118,6 +119,10 @@ void connection_driver::write(request_op* op)
         uncount(*op);
         finish(op, make_error_code(code), nullptr, explain(text, remedy));
     };
+    if (is_subscription(*op)) {
+        change_subscription(op);
+        return;
+    }
     if (!protocol::exists(what.method, envelope_->speaks())) {
         refuse(errc::method_not_supported,
             name_of(*op) + " is no request for a session of the "
