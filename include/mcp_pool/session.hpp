@@ -56,6 +56,10 @@ struct session_access;
 // expected, and the session goes on. Anything else that is wrong inside a result is left to its
 // accessors: a list keeps its bad entries beside the good ones.
 //
+// Lists, what is read of resources and server/discover may be answered without the server: in the modern
+// era it says for how long a result may be kept (`ttlMs`) and for whom (`cacheScope`), and the pool does
+// so; see pool_options::cache_bytes and call_options::fresh.
+//
 // What the server has declared in capabilities() is not asked before a request is sent: servers offer
 // what they forget to declare, and early revisions had no names for some of it. A server that has no
 // such method says so, with the JSON-RPC code -32601.
@@ -66,6 +70,9 @@ public:
     session& operator=(const session&) = delete;
 
     // All tools of the server, every page. Source: MCP, server/tools; server/utilities/pagination.
+    //
+    // Each page may be one that the pool keeps. If the server then knows its cursor no more, the list is
+    // asked for once again from the beginning.
     //
     // Errors: also protocol_error after 1,000 pages or 256 MiB of entries, or when a page repeats the
     // former one's cursor. A timeout is for the whole list. The same holds for the other lists.
@@ -123,7 +130,8 @@ public:
     [[nodiscard]] asio::awaitable<void> set_log_level(log_level level, call_options options = {});
 
     // Asks for a sign of life: `ping` in the legacy era, `server/discover` in the modern one, which
-    // has no ping. Source: MCP 2025-11-25, basic/utilities/ping; MCP 2026-07-28, server/discover.
+    // has no ping. Never answered from what is kept. Source: MCP 2025-11-25, basic/utilities/ping; MCP
+    // 2026-07-28, server/discover.
     [[nodiscard]] asio::awaitable<void> ping(call_options options = {});
 
     // Sends any request and returns its result as it came. In the modern era `_meta` is completed.

@@ -18,6 +18,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -228,6 +229,14 @@ private:
     void tell_subscribers(const notification_handler& function, const json::object& params);
     void tell_list_changed(protocol::topic::kind which);
 
+    // Results that may be kept: connection_cache.cpp.
+    [[nodiscard]] std::optional<protocol::cache_key> key_of(const request_op& op) const;
+    bool answer_from_cache(request_op* op);
+    void keep_result(const protocol::pending_request& request, const json::value& result);
+    void doubt_list(const protocol::pending_request& request, int code);
+    void note_change(const rpc::message& m);
+    void hear_changes_of(const protocol::cache_key& kept);
+
     // Subscriptions of the modern era: connection_listening.cpp.
     void begin_listening();
     void listen_to(protocol::topic::kind which);
@@ -333,6 +342,8 @@ private:
     std::vector<protocol::listening> listens_;
     listen_ids listen_ids_;
     bool listens_posted_ = false;
+    // Lists that were kept or used as they were, so that their changes are of interest.
+    std::array<bool, 3> lists_kept_{};
     std::vector<subscribing> subscribing_;
     // For what concerns no lease.
     const std::shared_ptr<notice_queue> notices_;

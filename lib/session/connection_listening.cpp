@@ -252,8 +252,10 @@ void connection_driver::take_news(
     std::size_t machine, const protocol::listening::news& news, const listening_failure& why)
 {
     if (machine == state_->grants()) {
-        for (const protocol::topic& t : news.missed)
+        for (const protocol::topic& t : news.missed) {
+            server_->results.list_changed(t.of, clock::now());
             tell_list_changed(t.of);
+        }
         return;
     }
     grant_record& grant = state_->grant(machine);
@@ -278,6 +280,8 @@ void connection_driver::take_news(
                     + ": the server does not tell of its changes"));
     }
     // What has happened meanwhile, or will, is not known: who is told looks for himself.
+    for (const protocol::topic& t : news.missed)
+        server_->results.resource_changed(t.uri, clock::now());
     listener& present = listeners_[machine];
     const client_handlers* const h = server_->config.handlers.get();
     if (h && h->resource_updated)
@@ -344,6 +348,7 @@ bool connection_driver::listen_failed(std::int64_t id, const transport::request_
 
 bool connection_driver::on_listen_notice(const rpc::message& m)
 {
+    note_change(m);
     const std::string_view method(m.method.data(), m.method.size());
     if (method == "notifications/cancelled") {
         const json::value* const given = m.params.if_contains("requestId");
