@@ -184,7 +184,9 @@ BOOST_AUTO_TEST_CASE(
         use_everything(r);
         call_options watched;
         watched.progress = [](const progress&) {};
-        watched.meta["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        watched.trace.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        watched.trace.tracestate = "congo=t61";
+        watched.trace.baggage = "userId=alice";
         BOOST_TEST(await(r, r.view().read_resource("test:a", watched)).value.has_value());
         const std::size_t calls = r.server.count("tools/call");
         asio::cancellation_signal signal;
@@ -269,6 +271,36 @@ BOOST_AUTO_TEST_CASE(the_twins_do_the_same)
     get(s.async_set_log_level(log_level::debug, {}, asio::use_future));
     BOOST_TEST(last(r, "logging/setLevel").params.at("level") == "debug");
     BOOST_TEST(r.unanswered() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_tool_says_of_itself_is_kept_to_the_last_keyword)
+{
+    // In this order, with numbers as they are written here, and with keywords and members that nobody here knows.
+    const std::string schema =
+        R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object",)"
+        R"("$defs":{"address":{"$anchor":"addressDef","type":"object","properties":{)"
+        R"("street":{"type":"string"}}}},"properties":{"name":{"type":"string"},)"
+        R"("address":{"$ref":"#/$defs/address"},"n":{"maximum":1.5E0,"minimum":-9007199254740993}},)"
+        R"("allOf":[{"anyOf":[{"required":["a"]},{"required":["b"]}]}],"if":{"properties":{)"
+        R"("name":{"const":"x"}}},"then":{"required":["address"]},"else":{"not":{}},)"
+        R"("dependentSchemas":{},"unevaluatedProperties":false,"x-vendor":[null,true],)"
+        R"("additionalProperties":false})";
+    const std::string tool = R"({"name":"t","inputSchema":)" + schema + R"(,"outputSchema":)"
+        + schema + R"(,"x-member":{"kept":[1,{"too":null}]}})";
+    for (const personality p : both_eras) {
+        rig r(p);
+        r.server.on_request([&](const call& c) -> std::optional<reply> {
+            if (c.method != "tools/list")
+                return std::nullopt;
+            return reply::result(json::parse(R"({"tools":[)" + tool + "]}").as_object());
+        });
+        r.lease();
+        const auto listed = await(r, r.view().list_tools());
+        BOOST_TEST_REQUIRE(listed.value->size() == 1u);
+        BOOST_TEST(
+            json::serialize(listed.value->at(0).raw()) == json::serialize(json::parse(tool)));
+        BOOST_TEST(json::serialize(listed.value->at(0).input_schema()) == schema);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_the_server_did_not_declare_is_asked_all_the_same)
