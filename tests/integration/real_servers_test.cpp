@@ -421,6 +421,36 @@ BOOST_AUTO_TEST_CASE(tells_those_who_listen_of_what_changes)
         boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(allows_results_to_be_kept_until_it_says_that_they_have_changed)
+{
+    pool_overrides alone;
+    alone.max_size = 1;
+    open_node(node_servers / "dual-era-server.mjs", {"changing"}, alone);
+    const auto count = [this](lease& session, std::string_view expected) {
+        const resource_result got_now = got(session->read_resource("test:counter"));
+        BOOST_TEST(got_now.text() == expected);
+    };
+    {
+        lease session = acquire();
+        BOOST_TEST(tool_names(session) == (std::set<std::string>{"count", "grow"}),
+            boost::test_tools::per_element());
+        count(session, "0");
+        call(session, "count", {});
+        // It changed, but nobody asked to be told.
+        count(session, "0");
+        BOOST_TEST(!finish(session->subscribe("test:counter"))->failure);
+        call(session, "count", {});
+        // Its word comes before the answer of the tool.
+        count(session, "2");
+    }
+    lease session = acquire();
+    BOOST_TEST(tool_names(session).size() == 2u);
+    BOOST_TEST(pool->stats().cache_hits == 2u);
+    call(session, "grow", object("name", "another"));
+    BOOST_TEST(tool_names(session).contains("another"));
+    BOOST_TEST(pool->stats().cache_hits == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(is_spoken_to_in_the_legacy_era_if_so_configured)
 {
     open_node(node_servers / "dual-era-server.mjs", {}, {}, era_choice::legacy);
