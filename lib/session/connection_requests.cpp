@@ -1,5 +1,6 @@
 // The requests of a connection: from the inbox through the queue to the peer, and their answers.
 #include "protocol/result_shape.hpp"
+#include "rpc/message_text.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
@@ -216,10 +217,10 @@ void connection_driver::on_write_progress(std::size_t left)
 void connection_driver::on_line(std::string_view line)
 {
     const auto keep = self();
-    line_bytes_ = line.size();
+    reading_ = line;
     const std::size_t messages = reader_.read(
         line, [this](rpc::message&& m) { take_message(std::move(m)); });
-    if (messages == 0) {
+    if (messages == 0 && !reader_.refused()) {
         server_->garbage_lines.fetch_add(1, std::memory_order_relaxed);
         garbage_.add(line);
     }
@@ -228,7 +229,20 @@ void connection_driver::on_line(std::string_view line)
         server_->replaced_sequences.fetch_add(
             replaced - std::exchange(replaced_reported_, replaced), std::memory_order_relaxed);
     }
+    reading_ = {};
+    if (reader_.refused())
+        refuse_utf8();
     deliver_again();
+}
+
+void connection_driver::refuse_utf8()
+{
+    constexpr std::string_view what = "the server sent a message that is no UTF-8";
+    constexpr std::string_view remedy = "mend the server, or set invalid_utf8 to replace";
+    if (phase_ == phase::starting)
+        report_failed_start(errc::start_failed, what, false);
+    else if (phase_ == phase::ready)
+        break_session(errc::protocol_error, std::string(what), remedy);
 }
 
 void connection_driver::take_message(rpc::message&& m)
@@ -309,6 +323,11 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
         note_altered(*op->grant);
     }
     uncount(*op);
+    if (m.unreadable) {
+        finish(op, make_error_code(errc::protocol_error), nullptr,
+            explain("the answer to " + name_of(*op) + " cannot be read: " + m.error.message));
+        return;
+    }
     if (m.type == rpc::message::kind::error) {
         circumstances here;
         here.server = server_->config.name;
@@ -324,11 +343,29 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
     if (fault.empty() && op->request.typed)
         fault = protocol::fault_of_shape(op->request.method, m.content);
+    if (fault.empty() && op->request.as_text)
+        fault = take_text(request.id, m.content);
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
     else
         finish(op, {}, std::move(m.content), nullptr);
+}
+
+std::string connection_driver::take_text(std::int64_t id, json::value& content) const
+{
+    const auto text = rpc::result_text(reading_, id);
+    if (!text)
+        return "its text is not known";
+    // The tree first: it may take many times as much memory as the text.
+    content = nullptr;
+    if (rpc::is_utf8(*text)) {
+        content = json::string_view(text->data(), text->size());
+    } else {
+        std::size_t counted_already = 0;
+        content = rpc::repair_utf8(*text, counted_already);
+    }
+    return {};
 }
 
 } // namespace mcp_pool::detail
