@@ -4,6 +4,8 @@
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
+#include <mcp_pool/output_schema.hpp>
+
 #include <utility>
 
 namespace mcp_pool::detail {
@@ -30,6 +32,28 @@ progress progress_of(const json::object& params)
     if (const json::value* text = params.if_contains("message"); text && text->is_string())
         news.message.assign(text->get_string().data(), text->get_string().size());
     return news;
+}
+
+// What the result of a call has to match; null if nothing.
+const output_schema* promised_output(const request& what) noexcept
+{
+    return what.method == "tools/call" ? what.options.output.get() : nullptr;
+}
+
+std::string fault_of_output(const output_schema& output, const json::value& result)
+{
+    constexpr std::size_t most_told = 5;
+    const std::vector<schema_problem> problems = output.check(result);
+    std::string fault;
+    for (std::size_t i = 0; i != problems.size() && i != most_told; ++i) {
+        fault += i == 0 ? "it does not match the outputSchema of the tool: " : "; ";
+        fault += problems[i].text;
+        if (!problems[i].pointer.empty())
+            fault += " (at " + problems[i].pointer + ')';
+    }
+    if (problems.size() > most_told)
+        fault += "; and more";
+    return fault;
 }
 
 } // namespace
@@ -124,6 +148,13 @@ void connection_driver::write(request_op* op)
             name_of(*op) + " is no request for a session of the "
                 + std::string(to_string(envelope_->speaks())) + " era",
             protocol::remedy_for(what.method, envelope_->speaks()));
+        return;
+    }
+    if (const output_schema* const output = promised_output(what); output && !output->checked()) {
+        // Not to be found out when the tool has done its work.
+        refuse(errc::protocol_error,
+            "the outputSchema " + output->reason() + "; " + name_of(*op) + " was not sent",
+            "leave `output` of its options unset to go without the check");
         return;
     }
     const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
@@ -343,6 +374,8 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
     if (fault.empty() && op->request.typed)
         fault = protocol::fault_of_shape(op->request.method, m.content);
+    if (const output_schema* const output = promised_output(op->request); fault.empty() && output)
+        fault = fault_of_output(*output, m.content);
     if (fault.empty() && op->request.as_text)
         fault = take_text(request.id, m.content);
     if (!fault.empty())
