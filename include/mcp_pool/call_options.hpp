@@ -15,6 +15,7 @@
 namespace mcp_pool {
 
 struct diagnostics;
+class output_schema;
 
 // One `notifications/progress` of a running call. Source: MCP, basic/utilities/progress.
 struct progress
@@ -51,6 +52,10 @@ struct call_options
     // Ask the server even if the pool keeps a result that is still fresh; see pool_options::cache_bytes.
     // What it answers replaces that.
     bool fresh = false;
+
+    // Of `tools/call`: a result that does not match is an error, protocol_error, whose message tells the
+    // problems; so is, before anything is sent, a schema that is not `checked()`. See output_schema.hpp.
+    std::shared_ptr<const output_schema> output;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live
     // until then.

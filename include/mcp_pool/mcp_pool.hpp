@@ -7,6 +7,7 @@
 #include <mcp_pool/error.hpp>
 #include <mcp_pool/handlers.hpp>
 #include <mcp_pool/lease.hpp>
+#include <mcp_pool/output_schema.hpp>
 #include <mcp_pool/pool_events.hpp>
 #include <mcp_pool/pool_options.hpp>
 #include <mcp_pool/pool_stats.hpp>

@@ -62,6 +62,14 @@ enum class stderr_policy {
     file,
 };
 
+// What a message that is no UTF-8 leads to.
+enum class invalid_utf8_policy {
+    // Each invalid sequence becomes U+FFFD, and is counted.
+    replace,
+    // The session ends; what waits for it fails with protocol_error.
+    reject,
+};
+
 // All options, resolved. Durations are positive or 0; 0 means off or no limit.
 struct pool_options
 {
@@ -142,6 +150,7 @@ struct pool_options
 
     // A larger message ends the session that sent it, or refuses the request that would be it.
     std::size_t max_message_bytes = std::size_t{64} << 20;
+    invalid_utf8_policy invalid_utf8 = invalid_utf8_policy::replace;
     // Bytes waiting to be written, over the whole pool; above it writers wait.
     std::size_t max_buffered_bytes = std::size_t{256} << 20;
     // Results that servers of the modern era allow to be kept, for as long as they allow it: lists, what
@@ -182,6 +191,7 @@ struct pool_overrides
     std::optional<duration> overdue_after;
     std::optional<std::size_t> max_message_bytes, max_buffered_bytes, cache_bytes;
     std::optional<std::size_t> stderr_tail_bytes;
+    std::optional<invalid_utf8_policy> invalid_utf8;
     std::optional<stderr_policy> stderr;
     std::optional<std::string> stderr_file;
 

@@ -138,6 +138,12 @@ public:
     [[nodiscard]] asio::awaitable<json::value> request(
         std::string method, json::object params, call_options options = {});
 
+    // The same, but gives the result's own text, byte for byte as it stands in the message: for whoever
+    // forwards it, since a JSON value does not keep the text of numbers, integers beyond 64 bits, members
+    // of one name, and spaces. What is no UTF-8 in it is replaced like everywhere (`invalid_utf8`).
+    [[nodiscard]] asio::awaitable<std::string> request_text(
+        std::string method, json::object params, call_options options = {});
+
     // Sends a notification; completes when it has been handed to the transport.
     [[nodiscard]] asio::awaitable<void> notify(std::string method, json::object params);
 
@@ -228,6 +234,14 @@ public:
     {
         return start<json::value>(
             detail::request(std::move(method), std::move(params), std::move(options)), token);
+    }
+
+    template <class Token>
+    auto async_request_text(
+        std::string method, json::object params, call_options options, Token&& token)
+    {
+        return start<std::string>(
+            detail::text_request(std::move(method), std::move(params), std::move(options)), token);
     }
 
     template <class Token>

@@ -260,6 +260,7 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
     MCP_POOL_CHOOSE(scaling);
     MCP_POOL_CHOOSE(overdue_after);
     MCP_POOL_CHOOSE(max_message_bytes);
+    MCP_POOL_CHOOSE(invalid_utf8);
     MCP_POOL_CHOOSE(max_buffered_bytes);
     MCP_POOL_CHOOSE(cache_bytes);
     MCP_POOL_CHOOSE(stderr_tail_bytes);
@@ -322,6 +323,7 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     MCP_POOL_FIXED(single_writer);
     MCP_POOL_FIXED(queue);
     MCP_POOL_FIXED(max_message_bytes);
+    MCP_POOL_FIXED(invalid_utf8);
     MCP_POOL_FIXED(max_buffered_bytes);
     MCP_POOL_FIXED(cache_bytes);
     MCP_POOL_FIXED(stderr_tail_bytes);

@@ -2,17 +2,20 @@
 
 #include "rpc/text.hpp"
 
+#include <boost/json/error.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/parse_options.hpp>
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 namespace mcp_pool::rpc {
 
 namespace {
 
-// Deeper than any schema that people write, far from the end of our stack.
-constexpr std::size_t max_depth = 256;
+// Source: JSON-RPC 2.0, section 5.1.
+constexpr int parse_error = -32700;
 
 // A parser that read a larger line is not kept: its stack would stay as large as that line needed.
 constexpr std::size_t largest_kept = std::size_t{1} << 20;
@@ -20,7 +23,7 @@ constexpr std::size_t largest_kept = std::size_t{1} << 20;
 json::parse_options options() noexcept
 {
     json::parse_options o;
-    o.max_depth = max_depth;
+    o.max_depth = reader::max_depth;
     return o;
 }
 
@@ -94,21 +97,22 @@ message classify(json::value&& parsed)
     return m;
 }
 
-reader::reader()
+reader::reader(bad_utf8 policy)
+    : policy_(policy)
 {
     parser_.emplace(json::storage_ptr(), options());
 }
 
 bool reader::parse_once(std::string_view line, json::value& parsed)
 {
-    error_code failure;
+    failure_.clear();
     parser_->reset();
-    parser_->write(line.data(), line.size(), failure);
-    if (!failure)
+    failed_at_ = parser_->write(line.data(), line.size(), failure_);
+    if (!failure_)
         parsed = parser_->release();
     if (line.size() > largest_kept)
         parser_.emplace(json::storage_ptr(), options());
-    return !failure;
+    return !failure_;
 }
 
 bool reader::parse(std::string_view line, json::value& parsed)
@@ -124,8 +128,47 @@ bool reader::parse(std::string_view line, json::value& parsed)
     const std::string repaired = repair_utf8(line, replaced);
     if (replaced == 0 || !parse_once(repaired, parsed))
         return false;
+    if (policy_ == bad_utf8::refuse) {
+        refused_ = true;
+        return false;
+    }
     replaced_ += replaced;
     return true;
+}
+
+bool reader::may_be_cut(std::string_view line)
+{
+    message_scanner messages(line);
+    while (messages.next()) {
+    }
+    return messages.well_formed();
+}
+
+message reader::reread(const message_parts& parts, bool batch)
+{
+    message m;
+    if (batch) {
+        json::value parsed;
+        if (parse(parts.whole, parsed))
+            return classify(std::move(parsed));
+        if (refused_)
+            return m;
+    }
+    if (!parts.is_answer() || parts.id.empty())
+        return m;
+    error_code no_id;
+    json::value id = json::parse(json::string_view(parts.id.data(), parts.id.size()), no_id);
+    if (no_id || !is_id(id))
+        return m;
+    m.id = std::move(id);
+    m.type = message::kind::error;
+    m.unreadable = true;
+    m.error.code = parse_error;
+    if (failure_ == json::error::too_deep)
+        m.error.message = "it is nested deeper than " + std::to_string(max_depth) + " levels";
+    else
+        m.error.message = failure_.message() + " at byte " + std::to_string(failed_at_);
+    return m;
 }
 
 } // namespace mcp_pool::rpc

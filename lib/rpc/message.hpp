@@ -1,6 +1,8 @@
 // JSON-RPC 2.0 messages as they come in: parsed, classified, taken apart.
 #pragma once
 
+#include "rpc/message_text.hpp"
+
 #include <mcp_pool/error.hpp>
 
 #include <boost/json/array.hpp>
@@ -38,6 +40,9 @@ struct message
     json::object params;
     json::value content;
     rpc_error error;
+    // An answer whose text is none that the parser takes, but whose id is clear: of kind error, with
+    // the code for parse errors and what is wrong with it as text. It was not the peer who said so.
+    bool unreadable = false;
 
     message() = default;
 
@@ -51,23 +56,40 @@ struct message
 // wrong or missing `jsonrpc`. Source: JSON-RPC 2.0, sections 4 and 5.
 message classify(json::value&& parsed);
 
+// What to do with a message that is no UTF-8.
+enum class bad_utf8 {
+    // Each invalid sequence becomes U+FFFD.
+    replace,
+    // It is no message; see reader::refused().
+    refuse,
+};
+
 // Turns lines into messages. Not thread-safe; keeps its memory between lines.
 class reader
 {
 public:
-    reader();
+    // Levels of arrays and objects in one line, the message itself included: deeper than any data that
+    // people send, far from the end of our stack.
+    static constexpr std::size_t max_depth = 256;
+
+    explicit reader(bad_utf8 policy = bad_utf8::replace);
 
     // Calls sink(message&&) for each message of the line: one, or several for a batch array, which
     // 2025-03-26 demands to be accepted. Returns the number of messages that were valid; 0 for
     // garbage. Invalid messages of a batch are skipped.
     //
+    // A line that cannot be parsed (too deep, a number beyond all bounds, a NUL byte) is cut into its
+    // messages all the same, so that whoever waits for one of them hears of it: those that can be read
+    // come as they are, answers that cannot as errors that are `unreadable`.
+    //
     // Source: MCP 2025-03-26, basic/index, "Batching".
     template <class Sink>
     std::size_t read(std::string_view line, Sink&& sink)
     {
+        refused_ = false;
         json::value parsed;
         if (!parse(line, parsed))
-            return 0;
+            return refused_ ? 0 : read_parts(line, sink);
         if (auto* batch = parsed.if_array()) {
             std::size_t valid = 0;
             for (json::value& element : *batch)
@@ -80,9 +102,33 @@ public:
     // Byte sequences that were no UTF-8 and have been replaced by U+FFFD.
     [[nodiscard]] std::uint64_t replaced_sequences() const noexcept { return replaced_; }
 
+    // The last line would have been a message if it were UTF-8.
+    [[nodiscard]] bool refused() const noexcept { return refused_; }
+
 private:
     bool parse(std::string_view line, json::value& parsed);
     bool parse_once(std::string_view line, json::value& parsed);
+    // Whether the line, which could not be parsed, is made of messages.
+    [[nodiscard]] static bool may_be_cut(std::string_view line);
+    // One of its messages.
+    message reread(const message_parts& parts, bool batch);
+
+    template <class Sink>
+    std::size_t read_parts(std::string_view line, Sink& sink)
+    {
+        std::size_t valid = 0;
+        if (!may_be_cut(line))
+            return valid;
+        message_scanner messages(line);
+        while (const auto parts = messages.next()) {
+            message m = reread(*parts, messages.batch());
+            if (m.type == message::kind::invalid)
+                continue;
+            ++valid;
+            sink(std::move(m));
+        }
+        return valid;
+    }
 
     template <class Sink>
     static std::size_t pass_on(json::value&& element, Sink& sink)
@@ -96,7 +142,12 @@ private:
 
     // Never empty; optional because a parser can only be replaced, not assigned.
     std::optional<json::parser> parser_;
+    const bad_utf8 policy_;
     std::uint64_t replaced_ = 0;
+    bool refused_ = false;
+    // Why the parser has not taken what it was last given.
+    error_code failure_;
+    std::size_t failed_at_ = 0;
 };
 
 } // namespace mcp_pool::rpc

@@ -1,7 +1,9 @@
 #include "rpc/text.hpp"
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 namespace mcp_pool::rpc {
 
@@ -102,6 +104,25 @@ utf8_step decode_utf8(std::string_view text) noexcept
         high = 0xbf;
     }
     return {code, length, true};
+}
+
+bool is_utf8(std::string_view text) noexcept
+{
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
+    while (!text.empty()) {
+        std::uint64_t eight = high_bits;
+        if (text.size() >= sizeof eight)
+            std::memcpy(&eight, text.data(), sizeof eight);
+        if ((eight & high_bits) == 0) {
+            text.remove_prefix(sizeof eight);
+            continue;
+        }
+        const utf8_step step = decode_utf8(text);
+        if (!step.valid)
+            return false;
+        text.remove_prefix(step.length);
+    }
+    return true;
 }
 
 std::string repair_utf8(std::string_view text, std::size_t& replaced)

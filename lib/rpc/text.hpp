@@ -27,6 +27,9 @@ struct utf8_step
 // Precondition: `text` is not empty.
 utf8_step decode_utf8(std::string_view text) noexcept;
 
+// Complexity: linear; eight bytes at a time where they are ASCII.
+bool is_utf8(std::string_view text) noexcept;
+
 // `text` with every invalid sequence replaced by U+FFFD, one for each maximal subpart. Adds the
 // number of replacements to `replaced`. Source: Unicode 15, section 3.9.
 std::string repair_utf8(std::string_view text, std::size_t& replaced);

@@ -33,6 +33,8 @@ connection_driver::connection_driver(asio::any_io_executor pool_executor,
     , state_(std::move(state))
     , events_(std::move(events))
     , abilities_(abilities_of(server_->config.handlers.get()))
+    , reader_(server_->options.invalid_utf8 == invalid_utf8_policy::replace ? rpc::bad_utf8::replace
+                                                                            : rpc::bad_utf8::refuse)
     , table_(state_->grants())
     , leftovers_(state_->grants())
     , listeners_(state_->grants())

@@ -104,7 +104,7 @@ bool connection_driver::ask(rpc::message& m)
     if (!op)
         return false;
     if (asked_.size() == max_asked
-        || asked_bytes_ + line_bytes_ > server_->options.max_message_bytes) {
+        || asked_bytes_ + reading_.size() > server_->options.max_message_bytes) {
         send_answer(
             w.error(m.id, protocol::internal_error, "Too many requests are being answered"));
         return true;
@@ -118,8 +118,8 @@ bool connection_driver::ask(rpc::message& m)
     asked.form = protocol::form_of(asked.kind, m.params);
     asked.grant = op->grant->index;
     asked.generation = op->generation;
-    asked.bytes = line_bytes_;
-    asked_bytes_ += line_bytes_;
+    asked.bytes = reading_.size();
+    asked_bytes_ += reading_.size();
     asked.running = put_to_handler(
         asked.number, asked.kind, *op, std::move(m.id), std::move(m.params));
     return true;

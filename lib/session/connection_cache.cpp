@@ -20,7 +20,7 @@ std::string_view principal_of(const request_op& op) noexcept
 std::optional<protocol::cache_key> connection_driver::key_of(const request_op& op) const
 {
     if (!server_->results.enabled() || envelope_->speaks() != era::modern
-        || op.request.notification)
+        || op.request.notification || op.request.as_text)
         return std::nullopt;
     return protocol::result_cache::key_of(
         op.request.method, op.request.params, op.request.options.meta);

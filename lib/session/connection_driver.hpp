@@ -147,6 +147,9 @@ private:
     void on_answer(rpc::message&& m);
     void on_notification(const rpc::message& m);
     void settle(const protocol::pending_request& request, rpc::message&& m);
+    // Puts the text of the result in its place; returns what is wrong, or nothing.
+    [[nodiscard]] std::string take_text(std::int64_t id, json::value& content) const;
+    void refuse_utf8();
     void take_inbox();
     void accept(request_op* op, time_point now);
     void pump();
@@ -354,8 +357,8 @@ private:
     std::vector<subscribing> subscribing_;
     // For what concerns no lease.
     const std::shared_ptr<notice_queue> notices_;
-    // Of the message that is being read.
-    std::size_t line_bytes_ = 0;
+    // The line or the body that is being read.
+    std::string_view reading_;
     // In the answer to which request it came, where the transport can tell.
     std::optional<std::int64_t> about_;
     // By grant: the last lease that got an answer in this session of the server.

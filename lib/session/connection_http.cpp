@@ -29,10 +29,11 @@ void connection_driver::on_message(
     rpc::message&& m, std::string_view text, std::optional<std::int64_t> about)
 {
     const auto keep = self();
-    line_bytes_ = text.size();
+    reading_ = text;
     about_ = about;
     take_message(std::move(m));
     about_.reset();
+    reading_ = {};
     deliver_again();
 }
 

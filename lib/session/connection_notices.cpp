@@ -44,7 +44,7 @@ void connection_driver::tell(const notification_handler& function, grant_record&
         if (of->leased(generation))
             function(context, params);
     };
-    if (!holder->notices->push(std::move(call), line_bytes_))
+    if (!holder->notices->push(std::move(call), reading_.size()))
         server_->dropped_notices.fetch_add(1, std::memory_order_relaxed);
 }
 

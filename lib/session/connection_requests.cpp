@@ -1,7 +1,10 @@
 // The requests of a connection: from the inbox through the queue to the peer, and their answers.
 #include "protocol/result_shape.hpp"
+#include "rpc/message_text.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
+
+#include <mcp_pool/output_schema.hpp>
 
 #include <utility>
 
@@ -29,6 +32,28 @@ progress progress_of(const json::object& params)
     if (const json::value* text = params.if_contains("message"); text && text->is_string())
         news.message.assign(text->get_string().data(), text->get_string().size());
     return news;
+}
+
+// What the result of a call has to match; null if nothing.
+const output_schema* promised_output(const request& what) noexcept
+{
+    return what.method == "tools/call" ? what.options.output.get() : nullptr;
+}
+
+std::string fault_of_output(const output_schema& output, const json::value& result)
+{
+    constexpr std::size_t most_told = 5;
+    const std::vector<schema_problem> problems = output.check(result);
+    std::string fault;
+    for (std::size_t i = 0; i != problems.size() && i != most_told; ++i) {
+        fault += i == 0 ? "it does not match the outputSchema of the tool: " : "; ";
+        fault += problems[i].text;
+        if (!problems[i].pointer.empty())
+            fault += " (at " + problems[i].pointer + ')';
+    }
+    if (problems.size() > most_told)
+        fault += "; and more";
+    return fault;
 }
 
 } // namespace
@@ -130,6 +155,13 @@ void connection_driver::write(request_op* op)
             protocol::remedy_for(what.method, envelope_->speaks()));
         return;
     }
+    if (const output_schema* const output = promised_output(what); output && !output->checked()) {
+        // Not to be found out when the tool has done its work.
+        refuse(errc::protocol_error,
+            "the outputSchema " + output->reason() + "; " + name_of(*op) + " was not sent",
+            "leave `output` of its options unset to go without the check");
+        return;
+    }
     const duration idle = op->request.options.idle_timeout.value_or(duration::zero());
     const bool wants_progress = what.options.progress || idle > duration::zero();
     const std::int64_t id = rounds_of(op) ? state_->next_request_id() : op->id;
@@ -228,10 +260,10 @@ void connection_driver::on_write_progress(std::size_t left)
 void connection_driver::on_line(std::string_view line)
 {
     const auto keep = self();
-    line_bytes_ = line.size();
+    reading_ = line;
     const std::size_t messages = reader_.read(
         line, [this](rpc::message&& m) { take_message(std::move(m)); });
-    if (messages == 0) {
+    if (messages == 0 && !reader_.refused()) {
         server_->garbage_lines.fetch_add(1, std::memory_order_relaxed);
         garbage_.add(line);
     }
@@ -240,7 +272,20 @@ void connection_driver::on_line(std::string_view line)
         server_->replaced_sequences.fetch_add(
             replaced - std::exchange(replaced_reported_, replaced), std::memory_order_relaxed);
     }
+    reading_ = {};
+    if (reader_.refused())
+        refuse_utf8();
     deliver_again();
+}
+
+void connection_driver::refuse_utf8()
+{
+    constexpr std::string_view what = "the server sent a message that is no UTF-8";
+    constexpr std::string_view remedy = "mend the server, or set invalid_utf8 to replace";
+    if (phase_ == phase::starting)
+        report_failed_start(errc::start_failed, what, false);
+    else if (phase_ == phase::ready)
+        break_session(errc::protocol_error, std::string(what), remedy);
 }
 
 void connection_driver::take_message(rpc::message&& m)
@@ -323,6 +368,11 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
         note_altered(*op->grant);
     }
     uncount(*op);
+    if (m.unreadable) {
+        finish(op, make_error_code(errc::protocol_error), nullptr,
+            explain("the answer to " + name_of(*op) + " cannot be read: " + m.error.message));
+        return;
+    }
     if (m.type == rpc::message::kind::error) {
         doubt_list(request, m.error.code);
         circumstances here;
@@ -341,13 +391,33 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
         fault = protocol::fault_of_shape(op->request.method, m.content);
     if (is_http() && fault.empty())
         note_tools(*op, m.content);
+    if (const output_schema* const output = promised_output(op->request); fault.empty() && output)
+        fault = fault_of_output(*output, m.content);
+    if (fault.empty())
+        keep_result(request, m.content);
+    if (fault.empty() && op->request.as_text)
+        fault = take_text(request.id, m.content);
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
-    else {
-        keep_result(request, m.content);
+    else
         finish(op, {}, std::move(m.content), nullptr);
+}
+
+std::string connection_driver::take_text(std::int64_t id, json::value& content) const
+{
+    const auto text = rpc::result_text(reading_, id);
+    if (!text)
+        return "its text is not known";
+    // The tree first: it may take many times as much memory as the text.
+    content = nullptr;
+    if (rpc::is_utf8(*text)) {
+        content = json::string_view(text->data(), text->size());
+    } else {
+        std::size_t counted_already = 0;
+        content = rpc::repair_utf8(*text, counted_already);
     }
+    return {};
 }
 
 } // namespace mcp_pool::detail

@@ -96,6 +96,13 @@ asio::awaitable<json::value> session::request(
         ref(), detail::request(std::move(method), std::move(params), std::move(options)));
 }
 
+asio::awaitable<std::string> session::request_text(
+    std::string method, json::object params, call_options options)
+{
+    return detail::exchange<std::string>(
+        ref(), detail::text_request(std::move(method), std::move(params), std::move(options)));
+}
+
 asio::awaitable<void> session::notify(std::string method, json::object params)
 {
     return detail::exchange<void>(

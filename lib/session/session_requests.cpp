@@ -89,6 +89,13 @@ request log_level_request(mcp_pool::era era, log_level level, call_options optio
     return what;
 }
 
+request text_request(std::string method, json::object params, call_options options)
+{
+    request what(std::move(method), std::move(params), std::move(options));
+    what.as_text = true;
+    return what;
+}
+
 request notification(std::string method, json::object params)
 {
     request what(std::move(method), std::move(params), call_options());

@@ -245,6 +245,7 @@ BOOST_AUTO_TEST_CASE(what_is_decided_by_kind_cannot_change)
     refused("queue", [](auto& o) { o.queue = queue_policy::fair; });
     refused("stderr", [](auto& o) { o.stderr = stderr_policy::log; });
     refused("stderr_file", [](auto& o) { o.stderr_file = "x"; });
+    refused("invalid_utf8", [](auto& o) { o.invalid_utf8 = invalid_utf8_policy::reject; });
     pool_overrides scaling;
     scaling.scaling = scaling_policy::adaptive;
     pool->change_options(scaling);

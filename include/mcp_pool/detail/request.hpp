@@ -54,6 +54,8 @@ struct request
     bool notification = false;
     // The result is read through accessors: it must have the members that the specification requires.
     bool typed = false;
+    // What comes is the text of the result, as a string.
+    bool as_text = false;
     // Set: nothing is sent, the lease keeps the level for its later requests.
     std::optional<log_level> lease_level;
 

@@ -45,6 +45,13 @@ struct result_of<json::value>
     static json::value from(json::value&& raw) noexcept { return std::move(raw); }
 };
 
+// Of a request whose result comes as text.
+template <>
+struct result_of<std::string>
+{
+    static std::string from(json::value&& raw) { return std::string(raw.as_string()); }
+};
+
 // The operation for a handler of a known type; Result is what the handler takes after the code, or
 // void.
 template <class Handler, class Result>

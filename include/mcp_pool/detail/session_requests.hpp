@@ -23,6 +23,7 @@ request get_prompt_request(std::string name, json::object arguments, call_option
 request complete_request(
     completion_reference reference, completion_argument argument, call_options options);
 request log_level_request(mcp_pool::era era, log_level level, call_options options);
+request text_request(std::string method, json::object params, call_options options);
 request notification(std::string method, json::object params);
 
 // The coroutine behind a listing. Item: tool, resource, resource_template or prompt.

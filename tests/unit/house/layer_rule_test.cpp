@@ -97,6 +97,11 @@ BOOST_AUTO_TEST_CASE(a_public_header_that_needs_the_sources_or_a_heavy_library_i
     const source_tree stranger{{"include/mcp_pool/http.hpp", "#include <fmt/format.h>\n"}};
     BOOST_TEST(complaint(stranger)
         == "include/mcp_pool/http.hpp:1: <fmt/format.h> is no business of this layer");
+    const source_tree everywhere{
+        {"lib/session/schema_validator.cpp", "#include <valijson/schema.hpp>\n"},
+        {"lib/session/session.cpp", "#include <valijson/schema.hpp>\n"}};
+    BOOST_TEST(complaint(everywhere)
+        == "lib/session/session.cpp:1: <valijson/schema.hpp> is no business of this layer");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

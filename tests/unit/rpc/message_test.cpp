@@ -21,6 +21,16 @@ std::vector<message> read(rpc::reader& r, std::string_view line)
     return all;
 }
 
+// An answer whose result is that many arrays.
+std::string nested_answer(std::size_t depth, int id = 1)
+{
+    std::string line = R"({"id":)" + std::to_string(id) + R"(,"result":)";
+    line.append(depth, '[');
+    line.append(depth, ']');
+    line += '}';
+    return line;
+}
+
 struct line_and_kind
 {
     const char* line;
@@ -105,8 +115,9 @@ BOOST_AUTO_TEST_CASE(garbage_is_garbage_and_the_reader_goes_on)
 {
     rpc::reader r;
     for (const char* line : {"Debugger attached.", "{", "{\"id\":1", "[1,2", "  ", "\xff\xfe",
-             "{\"id\":1,\"result\":\"\xff\"", "nul", R"({"id":1,"result":01})",
-             R"({"id":1,"result":{}} {})"})
+             "{\"id\":1,\"result\":\"\xff\"", "nul", R"({"id":1,"result":01)",
+             R"({"id":1,"result":{}} {})", R"({"method":"x","params":01})",
+             R"({"id":01,"result":1})", R"([{"id":1,"result":01})", R"({"id":{},"result":01})"})
         BOOST_TEST(read(r, line).empty(), line);
     BOOST_TEST(read(r, R"( {"id":1,"result":{}} )").size() == 1u);
     BOOST_TEST(r.replaced_sequences() == 0u);
@@ -125,15 +136,79 @@ BOOST_AUTO_TEST_CASE(invalid_utf8_in_a_message_is_replaced_and_counted)
     BOOST_TEST(r.replaced_sequences() == 2u);
 }
 
-BOOST_AUTO_TEST_CASE(depth_is_bounded_at_256)
+BOOST_AUTO_TEST_CASE(depth_is_bounded_at_256_the_message_included)
+{
+    static_assert(rpc::reader::max_depth == 256);
+    rpc::reader r;
+    const std::vector<message> at = read(r, nested_answer(255));
+    BOOST_TEST_REQUIRE(at.size() == 1u);
+    BOOST_TEST((at[0].type == kind::result));
+    const std::vector<message> above = read(r, nested_answer(256));
+    BOOST_TEST_REQUIRE(above.size() == 1u);
+    BOOST_TEST((above[0].type == kind::error));
+    BOOST_TEST(above[0].unreadable);
+    BOOST_TEST((above[0].integer_id() == 1));
+    BOOST_TEST(above[0].error.code == -32700);
+    BOOST_TEST(above[0].error.message == "it is nested deeper than 256 levels");
+    BOOST_TEST(read(r, std::string(100000, '[')).empty());
+    BOOST_TEST(read(r, nested_answer(1000000)).size() == 1u);
+    BOOST_TEST(read(r, R"({"id":1,"result":1})").size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_parsed_is_one_all_the_same)
 {
     rpc::reader r;
-    const auto nested = [](std::size_t depth) {
-        return R"({"id":1,"result":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
+    using namespace std::string_literals;
+    const std::pair<std::string, std::string> table[] = {
+        {R"({"id":7,"result":01})", "syntax error at byte"},
+        {R"({"id":7,"result":1e9999999999})", "exponent overflow at byte"},
+        {R"({"id":7,"error":{"code":1e9999999999}})", "exponent overflow at byte"},
+        {"{\"id\":7,\"result\":\"a\0b\"}"s, "at byte"},
+        {"{\"id\":7,\"result\":\"\xff\",\"x\":\"\x01\"}", "at byte"},
+        {R"({"\u0069d":7,"result":nothing})", "at byte"},
+        {R"( { "id" : 7.0 , "a":"\\", "b":"\"}", "result" : [ tru ] } )", "at byte"},
     };
-    BOOST_TEST(read(r, nested(200)).size() == 1u);
-    BOOST_TEST(read(r, nested(300)).empty());
-    BOOST_TEST(read(r, std::string(100000, '[')).empty());
+    for (const auto& [line, what] : table) {
+        const auto all = read(r, line);
+        BOOST_TEST_CONTEXT(line)
+        {
+            BOOST_TEST_REQUIRE(all.size() == 1u);
+            BOOST_TEST(all[0].unreadable);
+            BOOST_TEST((all[0].integer_id() == 7));
+            BOOST_TEST(all[0].error.message.find(what) != std::string::npos, all[0].error.message);
+        }
+    }
+    BOOST_TEST(r.replaced_sequences() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_of_a_batch_is_read_where_one_of_it_cannot_be)
+{
+    rpc::reader r;
+    const auto all = read(r,
+        R"([{"id":1,"result":"a"},)" + nested_answer(256, 2)
+            + R"(,7,{"method":"n","params":{"x":01}},{"id":3,"result":"b\ud83d\ude00)"
+              "\xff"
+              R"("}])");
+    BOOST_TEST_REQUIRE(all.size() == 3u);
+    BOOST_TEST(all[0].content.as_string() == "a");
+    BOOST_TEST((all[1].unreadable && all[1].integer_id() == 2));
+    BOOST_TEST(all[2].content.as_string()
+        == "b\xf0\x9f\x98\x80"
+           "\xef\xbf\xbd");
+    BOOST_TEST(r.replaced_sequences() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_no_utf8_is_refused_by_who_wants_that)
+{
+    rpc::reader r(rpc::bad_utf8::refuse);
+    BOOST_TEST(read(r, "{\"id\":1,\"result\":\"\xe6\xbc\"}").empty());
+    BOOST_TEST(r.refused());
+    BOOST_TEST(r.replaced_sequences() == 0u);
+    // No message in either case.
+    BOOST_TEST(read(r, "[INFO] d\xe9marr\xe9").empty());
+    BOOST_TEST(!r.refused());
+    BOOST_TEST(read(r, "{\"id\":1,\"result\":\"\xe6\xbc\xa2\"}").size() == 1u);
+    BOOST_TEST(!r.refused());
 }
 
 BOOST_AUTO_TEST_CASE(a_large_line_is_read_and_the_next_one_too)
