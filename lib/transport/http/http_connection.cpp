@@ -4,6 +4,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <new>
 
 namespace mcp_pool::transport::http {
@@ -122,8 +123,7 @@ void http_connection::take_answer(std::string_view bytes)
             return;
         case answer_parser::part::head:
             phase_ = phase::body;
-            if (!current->is_over())
-                current->events->on_head(parser_.take_head());
+            on_head(*current, parser_.take_head());
             break;
         case answer_parser::part::body:
             if (!current->is_over())
@@ -141,16 +141,23 @@ void http_connection::take_answer(std::string_view bytes)
     }
 }
 
+void http_connection::on_head(exchange_state& current, answer_head head)
+{
+    keep_alive_ = std::min(options_.keep_alive, keep_alive_of(head.fields));
+    if (!current.is_over())
+        current.events->on_head(std::move(head));
+}
+
 // The connection is free before the last event, in which the next exchange may begin.
 void http_connection::complete()
 {
     const bool keep = parser_.keeps_alive() && parser_.rest().empty() && written_
-        && options_.keep_alive != duration::zero();
+        && keep_alive_ != duration::zero();
     exchange_ptr done;
     if (keep) {
         done = std::move(exchange_);
         kept_ = true;
-        arm(phase::idle, options_.keep_alive);
+        arm(phase::idle, keep_alive_);
         owner_->on_idle(*this);
     } else {
         connection_owner* const owner = owner_;

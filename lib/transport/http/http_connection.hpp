@@ -106,6 +106,7 @@ private:
     // The exchange.
     void begin_exchange();
     void take_answer(std::string_view bytes);
+    void on_head(exchange_state& current, answer_head head);
     void complete();
     void on_end_of_input(const error_code& code);
     [[nodiscard]] bool is_stale() const noexcept;
@@ -147,6 +148,8 @@ private:
     bool written_ = true;
     // It has served an exchange before.
     bool kept_ = false;
+    // How long it may be kept without one, by our options and by what the server says.
+    duration keep_alive_{};
 };
 
 } // namespace mcp_pool::transport::http

@@ -1,6 +1,9 @@
 #include "transport/http/http_message.hpp"
 
+#include "rpc/ascii.hpp"
+
 #include <algorithm>
+#include <chrono>
 
 namespace mcp_pool::transport::http {
 
@@ -76,6 +79,25 @@ const std::string* find_field(const header_fields& fields, std::string_view name
             field.name, name, [&](char a, char b) { return lower(a) == lower(b); });
     });
     return at == fields.end() ? nullptr : &at->value;
+}
+
+duration keep_alive_of(const header_fields& fields) noexcept
+{
+    constexpr std::string_view name = "timeout=";
+    constexpr std::chrono::seconds margin(1);
+    const std::string* const field = find_field(fields, "Keep-Alive");
+    if (!field)
+        return duration::max();
+    const auto found = std::ranges::search(
+        *field, name, [](char a, char b) { return rpc::lower(a) == b; });
+    if (found.empty() || found.end() == field->end() || !rpc::is_digit(*found.end()))
+        return duration::max();
+    // Longer than any connection lasts is long enough.
+    int seconds = 0;
+    for (auto at = found.end(); at != field->end() && rpc::is_digit(*at) && seconds < 100'000; ++at)
+        seconds = 10 * seconds + (*at - '0');
+    const duration announced = std::chrono::seconds(seconds);
+    return std::max<duration>(announced - margin, announced / 2);
 }
 
 } // namespace mcp_pool::transport::http

@@ -61,6 +61,11 @@ using protocol::header_fields;
 // The value of the first field of that name, in upper or lower case; nullptr: there is none.
 const std::string* find_field(const header_fields& fields, std::string_view name) noexcept;
 
+// For how long a connection may be kept without an exchange, by the `timeout` of a Keep-Alive field:
+// somewhat less than the server keeps it, so that no request goes out just when it closes. max(): the
+// server does not say.
+duration keep_alive_of(const header_fields& fields) noexcept;
+
 // The limits of one exchange. 0: no limit.
 struct exchange_limits
 {

@@ -373,6 +373,21 @@ BOOST_AUTO_TEST_CASE(idle_connections_end_after_their_time_and_on_request)
     asked.succeeds(asked.post(), "pong");
 }
 
+BOOST_AUTO_TEST_CASE(idle_connections_end_before_the_server_ends_them)
+{
+    const balance books;
+    scene s;
+    // Kept for half a second, and not at all.
+    s.server->answer_with({ok("pong", "Keep-Alive: timeout=1\r\n")});
+    s.succeeds(s.post(), "pong");
+    BOOST_TEST(s.client().stats().idle == 1u);
+    s.until([&] { return s.client().stats().connections == 0; });
+    s.until([&] { return s.nth_peer(0).ended; });
+    s.server->answer_with({ok("pong", "Keep-Alive: max=5, timeout=0\r\n")});
+    s.succeeds(s.post(), "pong");
+    BOOST_TEST(s.client().stats().connections == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(the_connection_that_was_used_last_is_used_first)
 {
     const balance books;
