@@ -22,6 +22,9 @@ std::optional<protocol::cache_key> connection_driver::key_of(const request_op& o
     if (!server_->results.enabled() || envelope_->speaks() != era::modern
         || op.request.notification)
         return std::nullopt;
+    // Over HTTP a list of tools is another one for whoever asks by the method's name; see note_tools().
+    if (is_http() && !op.request.typed && op.request.method == "tools/list")
+        return std::nullopt;
     return protocol::result_cache::key_of(
         op.request.method, op.request.params, op.request.options.meta);
 }
