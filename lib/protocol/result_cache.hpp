@@ -50,8 +50,8 @@ public:
     // 0: keeps nothing.
     explicit result_cache(std::size_t max_bytes);
 
-    // Unset for a request whose result may not be kept, because of its method or of parameters whose
-    // effect on the result is not known.
+    // Unset for a request whose result may not be kept: because of its method, of parameters whose
+    // effect on the result is not known, or of what a handler has answered.
     static std::optional<cache_key> key_of(
         std::string_view method, const json::object& params, const json::object& meta);
 

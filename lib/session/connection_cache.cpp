@@ -22,6 +22,9 @@ std::optional<protocol::cache_key> connection_driver::key_of(const request_op& o
     if (!server_->results.enabled() || envelope_->speaks() != era::modern
         || op.request.notification || op.request.as_text)
         return std::nullopt;
+    // Over HTTP a list of tools is another one for whoever asks by the method's name; see note_tools().
+    if (is_http() && !op.request.typed && op.request.method == "tools/list")
+        return std::nullopt;
     return protocol::result_cache::key_of(
         op.request.method, op.request.params, op.request.options.meta);
 }
@@ -45,10 +48,8 @@ bool connection_driver::answer_from_cache(request_op* op)
 void connection_driver::keep_result(
     const protocol::pending_request& request, const json::value& result)
 {
-    // What was answered with the help of a handler belongs to that one call. A result that was not asked
-    // for through accessors may be asked for through them next time.
-    if (!request.kept_as || rounds_of(request.op)
-        || !protocol::fault_of_shape(request.kept_as->method, result).empty())
+    // A result that was not asked for through accessors may be asked for through them next time.
+    if (!request.kept_as || !protocol::fault_of_shape(request.kept_as->method, result).empty())
         return;
     if (server_->results.keep(*request.kept_as, principal_of(*request.op), result, line_bytes_,
             request.sent_at, clock::now()))
@@ -87,8 +88,10 @@ void connection_driver::hear_changes_of(const protocol::cache_key& kept)
         : method == "prompts/list"            ? list::prompts
                                               : list::resources;
     // Once: a server that does not tell of them is not asked again and again.
-    if (!std::exchange(lists_kept_[static_cast<std::size_t>(which)], true))
-        listen_to(which);
+    if (!std::exchange(lists_kept_[static_cast<std::size_t>(which)], true)) {
+        want_changes(which);
+        listen_soon();
+    }
 }
 
 } // namespace mcp_pool::detail

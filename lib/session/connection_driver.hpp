@@ -249,7 +249,8 @@ private:
 
     // Subscriptions of the modern era: connection_listening.cpp.
     void begin_listening();
-    void listen_to(protocol::topic::kind which);
+    // Of a list, if the server tells of them.
+    void want_changes(protocol::topic::kind which);
     [[nodiscard]] bool is_subscription(const request_op& op) const noexcept;
     void change_subscription(request_op* op);
     void listen_soon();

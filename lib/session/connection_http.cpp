@@ -99,6 +99,7 @@ bool connection_driver::lists_again(request_op* op, const rpc::message& m)
         || !op->grant->leased(op->generation) || phase_ != phase::ready)
         return false;
     // The tool wants header fields that are not known, or not any more.
+    server_->results.discard_list("tools/list", clock::now());
     op->sent_again = true;
     queue_.push_front(op);
     if (!relisting_) {

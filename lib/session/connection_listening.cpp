@@ -67,10 +67,11 @@ void connection_driver::begin_listening()
     const client_handlers* const h = server_->config.handlers.get();
     if (h && h->list_changed)
         for (const list which : {list::tools, list::prompts, list::resources})
-            listen_to(which);
+            want_changes(which);
+    send_listens(listens_.size() - 1);
 }
 
-void connection_driver::listen_to(protocol::topic::kind which)
+void connection_driver::want_changes(protocol::topic::kind which)
 {
     const std::string_view name = which == list::tools ? "tools"
         : which == list::prompts                       ? "prompts"
@@ -79,10 +80,8 @@ void connection_driver::listen_to(protocol::topic::kind which)
         json::string_view(name.data(), name.size()));
     const json::object* const object = offered ? offered->if_object() : nullptr;
     const json::value* const told = object ? object->if_contains("listChanged") : nullptr;
-    if (!told || *told != true)
-        return;
-    listens_.back().want(protocol::topic(which));
-    send_listens(listens_.size() - 1);
+    if (told && *told == true)
+        listens_.back().want(protocol::topic(which));
 }
 
 bool connection_driver::is_subscription(const request_op& op) const noexcept

@@ -110,6 +110,34 @@ BOOST_AUTO_TEST_CASE(tell_of_resources_and_lists_that_have_changed)
     BOOST_TEST((answers.changed.front() == list_kind::tools));
 }
 
+BOOST_AUTO_TEST_CASE(tell_in_the_modern_era_whom_it_concerns)
+{
+    handlers = answers.handlers();
+    open_features("modern over HTTP", at_most(1));
+    {
+        lease session = acquire();
+        BOOST_TEST(!finish(session->subscribe("test://bytes"))->failure);
+        BOOST_TEST(!finish(session->subscribe("test://note"))->failure);
+        BOOST_TEST(!finish(session->unsubscribe("test://bytes"))->failure);
+        BOOST_TEST(said(session, "touch", object("uri", "test://note")) == "touched");
+        BOOST_TEST(said(session, "touch", object("uri", "test://bytes")) == "touched");
+        until([&] { return !answers.updated.empty(); });
+        BOOST_TEST(said(session, "change_tools") == "changed");
+        until([&] { return !answers.changed.empty(); });
+    }
+    lease session = acquire();
+    const std::size_t told = answers.updated.size();
+    BOOST_TEST(said(session, "touch", object("uri", "test://note")) == "touched");
+    BOOST_TEST(said(session, "change_tools") == "changed");
+    until([&] { return answers.changed.size() == 2; });
+    BOOST_TEST(answers.updated.size() == told);
+    // Twice where the stream of the former subscription and the new one bring it.
+    BOOST_TEST(told <= 2u);
+    for (const std::string& uri : answers.updated)
+        BOOST_TEST(uri == "test://note");
+    BOOST_TEST(pool->stats().created == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(hear_what_their_very_first_request_brings_about)
 {
     handlers = answers.handlers();

@@ -442,7 +442,8 @@ BOOST_AUTO_TEST_CASE(lists_are_listened_to_where_there_is_a_handler_and_they_cha
     s.until([&] { return s.server.count(listen_method) > 0; });
     s.heard();
     const std::int64_t id = s.last_listen();
-    BOOST_TEST(s.filters().back() == R"({"toolsListChanged":true,"resourcesListChanged":true})");
+    BOOST_TEST(s.filters() == strings{R"({"toolsListChanged":true,"resourcesListChanged":true})"},
+        boost::test_tools::per_element());
     for (const auto list : {"tools", "prompts", "resources"})
         s.say(changed(id, list));
     s.heard();

@@ -171,9 +171,17 @@ BOOST_AUTO_TEST_CASE(every_member_gives_what_the_server_answers)
 BOOST_AUTO_TEST_CASE(
     every_message_is_valid_by_the_schema_of_its_revision, *ut::precondition(validator_is_there))
 {
+    const auto handlers = std::make_shared<client_handlers>();
+    handlers->list_changed = [](const request_context&, list_kind) {};
     for (const personality p : both_eras) {
-        rig r(p);
-        r.server.on_request([](const call& c) {
+        rig r(p, patient(), era_choice::auto_detect, 1, handlers);
+        r.server.on_request([p](const call& c) -> std::optional<reply> {
+            // Whose lists change is listened to.
+            if (c.method == "server/discover" && p == personality::modern)
+                return reply::result(
+                    json::parse(R"({"resultType":"complete","supportedVersions":["2026-07-28"],
+                    "capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},
+                    "resources":{"listChanged":true,"subscribe":true}}})"));
             const json::value* const message = c.method == "tools/call"
                 ? c.params.at("arguments").as_object().if_contains("message")
                 : nullptr;
