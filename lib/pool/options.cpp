@@ -101,6 +101,7 @@ constexpr std::array count_ranges{
     count_range{"breaker_threshold", &pool_options::breaker_threshold, 0, most_count},
     count_range{"max_message_bytes", &pool_options::max_message_bytes, 1024, unlimited},
     count_range{"max_buffered_bytes", &pool_options::max_buffered_bytes, 1024, unlimited},
+    count_range{"cache_bytes", &pool_options::cache_bytes, 0, unlimited},
     count_range{"stderr_tail_bytes", &pool_options::stderr_tail_bytes, 0, std::size_t{1} << 30},
 };
 
@@ -261,6 +262,7 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
     MCP_POOL_CHOOSE(max_message_bytes);
     MCP_POOL_CHOOSE(invalid_utf8);
     MCP_POOL_CHOOSE(max_buffered_bytes);
+    MCP_POOL_CHOOSE(cache_bytes);
     MCP_POOL_CHOOSE(stderr_tail_bytes);
     MCP_POOL_CHOOSE(stderr);
     MCP_POOL_CHOOSE(stderr_file);
@@ -323,6 +325,7 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     MCP_POOL_FIXED(max_message_bytes);
     MCP_POOL_FIXED(invalid_utf8);
     MCP_POOL_FIXED(max_buffered_bytes);
+    MCP_POOL_FIXED(cache_bytes);
     MCP_POOL_FIXED(stderr_tail_bytes);
     MCP_POOL_FIXED(stderr);
     MCP_POOL_FIXED(stderr_file);
@@ -337,6 +340,8 @@ void check_server(const server_config& config, const pool_options& o)
 {
     if (config.name.empty() || config.name.size() > 200)
         refuse("server name " + in_quotes(config.name) + ": expected 1 to 200 characters");
+    if (!std::holds_alternative<stdio_server>(config.transport))
+        return;
     const auto& server = std::get<stdio_server>(config.transport);
     const std::string of = "server " + in_quotes(config.name) + ": ";
     if (server.command.empty())

@@ -13,10 +13,12 @@
 #include "session/lessee.hpp"
 #include "session/questions.hpp"
 #include "session/request_queue.hpp"
+#include "session/subscribing.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -100,6 +102,7 @@ private:
     void on_ended(transport::end_report report) override;
     void on_message(
         rpc::message&& m, std::string_view text, std::optional<std::int64_t> about) override;
+    void on_repaired(std::uint64_t sequences) override;
     void on_verdict(const protocol::era_verdict& verdict, std::string_view what) override;
     void on_request_failed(const json::value& id, transport::request_failure why) override;
 
@@ -111,13 +114,14 @@ private:
     void finish_respawn();
     void wake_at(time_point when);
     void on_timer();
-    [[nodiscard]] time_point next_deadline() const noexcept;
+    [[nodiscard]] time_point next_deadline() const;
 
     // Failures and the end: connection_end.cpp.
     void fail_start_soon(errc code, std::string what, bool permanent);
     void report_failed_start(errc code, std::string_view what, bool permanent);
     void begin_dying(std::string what);
-    void break_session(errc code, std::string what, std::string_view remedy);
+    void break_session(errc code, std::string what, std::string_view remedy,
+        broken_cause cause = broken_cause::protocol);
     void do_stop(transport::stop_step step, const std::string& why);
     void announce_end();
     void fail_unanswered(errc code, std::string_view what, std::string_view remedy);
@@ -126,6 +130,11 @@ private:
         std::string_view what, std::string_view remedy = {}) const;
 
     // Over HTTP: connection_http.cpp.
+    [[nodiscard]] bool is_http() const noexcept { return !settings_.silence_means_legacy; }
+    void note_tools(const request_op& op, json::value& result);
+    bool lists_again(request_op* op, const rpc::message& m);
+    void list_tools_again(json::object params);
+    bool on_tools_listed(std::int64_t id, rpc::message& m);
     void fail_start_of(transport::request_failure why);
     bool own_request_failed(std::int64_t id, const transport::request_failure& why);
     void request_failed(std::int64_t id, const transport::request_failure& why);
@@ -138,9 +147,6 @@ private:
     void on_answer(rpc::message&& m);
     void on_notification(const rpc::message& m);
     void settle(const protocol::pending_request& request, rpc::message&& m);
-    // Puts the text of the result in its place; returns what is wrong, or nothing.
-    [[nodiscard]] std::string take_text(std::int64_t id, json::value& content) const;
-    void refuse_utf8();
     void take_inbox();
     void accept(request_op* op, time_point now);
     void pump();
@@ -152,6 +158,13 @@ private:
     void send_probe(std::int64_t id);
     void note_buffered(std::size_t left);
     [[nodiscard]] bool congested() const noexcept;
+
+    // Results and their text: connection_results.cpp. Each says what is wrong, or nothing.
+    static std::string why_not_checked(const request& what);
+    static std::string fault_of_output(const request& what, const json::value& result);
+    // Puts the text of the result in its place.
+    [[nodiscard]] std::string take_text(std::int64_t id, json::value& content) const;
+    void refuse_utf8();
 
     // Requests without an answer: connection_giving_up.cpp.
     [[nodiscard]] duration timeout_of(const request_op& op) const;
@@ -181,7 +194,7 @@ private:
     void finish_reset(std::size_t grant);
     void fail_reset(std::size_t grant, std::string_view what);
     void do_probe();
-    bool on_own_answer(std::int64_t id, const rpc::message& m);
+    bool on_own_answer(std::int64_t id, rpc::message& m);
 
     // Requests of the server: connection_asking.cpp.
     void answer_server(rpc::message&& m);
@@ -228,6 +241,39 @@ private:
         const std::shared_ptr<const lessee>& holder, const json::object& params);
     void tell_present(const notification_handler& function, const json::object& params);
     void tell_subscribers(const notification_handler& function, const json::object& params);
+    void tell_list_changed(protocol::topic::kind which);
+
+    // Results that may be kept: connection_cache.cpp.
+    [[nodiscard]] std::optional<protocol::cache_key> key_of(const request_op& op) const;
+    bool answer_from_cache(request_op* op);
+    void keep_result(const protocol::pending_request& request, const json::value& result);
+    void doubt_list(const protocol::pending_request& request, int code);
+    void note_change(const rpc::message& m);
+    void hear_changes_of(const protocol::cache_key& kept);
+
+    // Subscriptions of the modern era: connection_listening.cpp.
+    void begin_listening();
+    void listen_to(protocol::topic::kind which);
+    [[nodiscard]] bool is_subscription(const request_op& op) const noexcept;
+    void change_subscription(request_op* op);
+    void listen_soon();
+    void send_listens(std::size_t machine);
+    template <class Wanted>
+    void end_subscribing(
+        Wanted wanted, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void give_up_subscribing(
+        std::int64_t id, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void expire_listening(time_point now);
+    [[nodiscard]] time_point next_listening() const;
+    void take_news(
+        std::size_t machine, const protocol::listening::news& news, const listening_failure& why);
+    void end_listen(std::int64_t id, const listening_failure& why);
+    [[nodiscard]] listening_failure ended_by_server() const;
+    bool on_listen_answer(std::int64_t id, const rpc::message& m);
+    bool listen_failed(std::int64_t id, const transport::request_failure& failure);
+    bool on_listen_notice(const rpc::message& m);
+    void end_listening(std::size_t grant);
+    void fail_listening(errc code, const std::string& what, std::string_view remedy);
 
     // Requests of the server that are answered at the same time.
     static constexpr std::size_t max_asked = 16;
@@ -306,6 +352,13 @@ private:
     std::uint64_t last_number_ = 0;
     // By grant.
     std::vector<listener> listeners_;
+    // By grant, and behind them that of the lists; empty in the legacy era.
+    std::vector<protocol::listening> listens_;
+    listen_ids listen_ids_;
+    bool listens_posted_ = false;
+    // Lists that were kept or used as they were, so that their changes are of interest.
+    std::array<bool, 3> lists_kept_{};
+    std::vector<subscribing> subscribing_;
     // For what concerns no lease.
     const std::shared_ptr<notice_queue> notices_;
     // The line or the body that is being read.
@@ -314,6 +367,10 @@ private:
     std::optional<std::int64_t> about_;
     // By grant: the last lease that got an answer in this session of the server.
     std::vector<std::uint64_t> served_;
+    // The request for a page of the tools, before which none is sent, and how many pages came.
+    std::optional<std::int64_t> relisting_;
+    time_point relist_until_ = time_point::max();
+    std::size_t relisted_pages_ = 0;
 
     // Our share of server_state::buffered_bytes.
     std::size_t buffered_ = 0;

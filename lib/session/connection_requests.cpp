@@ -1,10 +1,7 @@
 // The requests of a connection: from the inbox through the queue to the peer, and their answers.
 #include "protocol/result_shape.hpp"
-#include "rpc/message_text.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
-
-#include <mcp_pool/output_schema.hpp>
 
 #include <utility>
 
@@ -32,28 +29,6 @@ progress progress_of(const json::object& params)
     if (const json::value* text = params.if_contains("message"); text && text->is_string())
         news.message.assign(text->get_string().data(), text->get_string().size());
     return news;
-}
-
-// What the result of a call has to match; null if nothing.
-const output_schema* promised_output(const request& what) noexcept
-{
-    return what.method == "tools/call" ? what.options.output.get() : nullptr;
-}
-
-std::string fault_of_output(const output_schema& output, const json::value& result)
-{
-    constexpr std::size_t most_told = 5;
-    const std::vector<schema_problem> problems = output.check(result);
-    std::string fault;
-    for (std::size_t i = 0; i != problems.size() && i != most_told; ++i) {
-        fault += i == 0 ? "it does not match the outputSchema of the tool: " : "; ";
-        fault += problems[i].text;
-        if (!problems[i].pointer.empty())
-            fault += " (at " + problems[i].pointer + ')';
-    }
-    if (problems.size() > most_told)
-        fault += "; and more";
-    return fault;
 }
 
 } // namespace
@@ -111,7 +86,7 @@ void connection_driver::accept(request_op* op, time_point now)
         finish(op, make_error_code(errc::not_sent), nullptr,
             explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
                 acquire_again));
-    } else {
+    } else if (!answer_from_cache(op)) {
         op->deadline = after(now, timeout_of(*op));
         queue_.push_back(op);
         wake_at(op->deadline);
@@ -129,8 +104,9 @@ bool connection_driver::congested() const noexcept
 
 void connection_driver::pump()
 {
-    while (phase_ == phase::ready && !queue_.empty() && !congested()) {
-        if (!queue_.front()->request.notification && table_.size() >= max_in_flight_)
+    while (phase_ == phase::ready && !queue_.empty() && !congested() && !relisting_) {
+        const request_op& next = *queue_.front();
+        if (table_.size() >= max_in_flight_ && !next.request.notification && !is_subscription(next))
             return;
         write(queue_.pop_front());
     }
@@ -143,6 +119,10 @@ void connection_driver::write(request_op* op)
         uncount(*op);
         finish(op, make_error_code(code), nullptr, explain(text, remedy));
     };
+    if (is_subscription(*op)) {
+        change_subscription(op);
+        return;
+    }
     if (!protocol::exists(what.method, envelope_->speaks())) {
         refuse(errc::method_not_supported,
             name_of(*op) + " is no request for a session of the "
@@ -150,10 +130,10 @@ void connection_driver::write(request_op* op)
             protocol::remedy_for(what.method, envelope_->speaks()));
         return;
     }
-    if (const output_schema* const output = promised_output(what); output && !output->checked()) {
+    if (const std::string reason = why_not_checked(what); !reason.empty()) {
         // Not to be found out when the tool has done its work.
         refuse(errc::protocol_error,
-            "the outputSchema " + output->reason() + "; " + name_of(*op) + " was not sent",
+            "the outputSchema " + reason + "; " + name_of(*op) + " was not sent",
             "leave `output` of its options unset to go without the check");
         return;
     }
@@ -186,6 +166,8 @@ void connection_driver::write(request_op* op)
     pending.deadline = op->deadline;
     pending.idle = idle;
     pending.idle_deadline = after(pending.sent_at, idle);
+    if (auto key = key_of(*op))
+        pending.kept_as = std::make_shared<const protocol::cache_key>(std::move(*key));
     table_.insert(pending);
     wake_at(pending.due());
     if (remembers(*op)) {
@@ -202,7 +184,7 @@ void connection_driver::write(request_op* op)
 
 bool connection_driver::may_be_sent_again(const request_op& op) const noexcept
 {
-    if (remembers(op) || !settings_.silence_means_legacy)
+    if (remembers(op) || is_http())
         return true;
     return envelope_->speaks() == era::modern && protocol::multi_round::allowed(op.request.method);
 }
@@ -214,6 +196,11 @@ void connection_driver::send(
     facts.method = method;
     facts.id = id;
     facts.params = params;
+    std::shared_ptr<const protocol::tool_headers> tool;
+    if (is_http() && method == "tools/call" && params)
+        if (const json::value* const name = params->if_contains("name"); name && name->is_string())
+            tool = server_->tools.find({name->get_string().data(), name->get_string().size()});
+    facts.tool = tool.get();
     if (envelope_) {
         facts.era = envelope_->speaks();
         facts.version = state_->info->protocol_version;
@@ -264,16 +251,6 @@ void connection_driver::on_line(std::string_view line)
     if (reader_.refused())
         refuse_utf8();
     deliver_again();
-}
-
-void connection_driver::refuse_utf8()
-{
-    constexpr std::string_view what = "the server sent a message that is no UTF-8";
-    constexpr std::string_view remedy = "mend the server, or set invalid_utf8 to replace";
-    if (phase_ == phase::starting)
-        report_failed_start(errc::start_failed, what, false);
-    else if (phase_ == phase::ready)
-        break_session(errc::protocol_error, std::string(what), remedy);
 }
 
 void connection_driver::take_message(rpc::message&& m)
@@ -348,6 +325,8 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     withdraw(op->grant->index);
     if (m.type == rpc::message::kind::result && begin_round(op, m.content))
         return;
+    if (is_http() && lists_again(op, m))
+        return;
     // Before the handler can run: a lease that is released there must be found clean.
     if (remembers(*op)) {
         leftovers_of(*op).answered(op->id, op->request, m.type == rpc::message::kind::result);
@@ -360,6 +339,7 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
         return;
     }
     if (m.type == rpc::message::kind::error) {
+        doubt_list(request, m.error.code);
         circumstances here;
         here.server = server_->config.name;
         diagnostics details = describe(here,
@@ -374,31 +354,19 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
     if (fault.empty() && op->request.typed)
         fault = protocol::fault_of_shape(op->request.method, m.content);
-    if (const output_schema* const output = promised_output(op->request); fault.empty() && output)
-        fault = fault_of_output(*output, m.content);
+    if (is_http() && fault.empty())
+        note_tools(*op, m.content);
+    if (fault.empty())
+        fault = fault_of_output(op->request, m.content);
     if (fault.empty() && op->request.as_text)
         fault = take_text(request.id, m.content);
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
-    else
+    else {
+        keep_result(request, m.content);
         finish(op, {}, std::move(m.content), nullptr);
-}
-
-std::string connection_driver::take_text(std::int64_t id, json::value& content) const
-{
-    const auto text = rpc::result_text(reading_, id);
-    if (!text)
-        return "its text is not known";
-    // The tree first: it may take many times as much memory as the text.
-    content = nullptr;
-    if (rpc::is_utf8(*text)) {
-        content = json::string_view(text->data(), text->size());
-    } else {
-        std::size_t counted_already = 0;
-        content = rpc::repair_utf8(*text, counted_already);
     }
-    return {};
 }
 
 } // namespace mcp_pool::detail

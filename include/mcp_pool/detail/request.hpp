@@ -32,6 +32,8 @@ struct session_ref
     std::uint64_t generation = 0;
     // Who holds the lease; null where the server has no handlers.
     std::shared_ptr<const lessee> holder;
+    // Of the lease; null: none.
+    std::shared_ptr<const std::string> isolation_key;
 
     session_ref() = default;
     session_ref(std::shared_ptr<grant_record> of, std::uint64_t g,
@@ -100,9 +102,12 @@ public:
     std::uint64_t generation = 0;
     // As in session_ref.
     std::shared_ptr<const lessee> holder;
+    std::shared_ptr<const std::string> isolation_key;
     // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled. A request
     // that is sent again is sent with another one.
     std::int64_t id = 0;
+    // It was refused for the header fields of its tool, and is sent once more, over HTTP.
+    bool sent_again = false;
     // When the operation times out; set by the connection.
     time_point deadline = time_point::max();
     // The next one in whichever queue of the connection the operation is in.
