@@ -46,16 +46,16 @@ struct call_options
     // Members to add to the request's `_meta`.
     json::object meta;
 
+    // Of `tools/call`: a result that does not match is an error, protocol_error, whose message tells the
+    // problems; so is, before anything is sent, a schema that is not `checked()`. See output_schema.hpp.
+    std::shared_ptr<const output_schema> output;
+
     // Added to the request's `_meta` as far as it is well-formed.
     trace_context trace;
 
     // Ask the server even if the pool keeps a result that is still fresh; see pool_options::cache_bytes.
     // What it answers replaces that.
     bool fresh = false;
-
-    // Of `tools/call`: a result that does not match is an error, protocol_error, whose message tells the
-    // problems; so is, before anything is sent, a schema that is not `checked()`. See output_schema.hpp.
-    std::shared_ptr<const output_schema> output;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live
     // until then.

@@ -51,7 +51,7 @@ void connection_driver::keep_result(
     // A result that was not asked for through accessors may be asked for through them next time.
     if (!request.kept_as || !protocol::fault_of_shape(request.kept_as->method, result).empty())
         return;
-    if (server_->results.keep(*request.kept_as, principal_of(*request.op), result, line_bytes_,
+    if (server_->results.keep(*request.kept_as, principal_of(*request.op), result, reading_.size(),
             request.sent_at, clock::now()))
         hear_changes_of(*request.kept_as);
 }

@@ -147,9 +147,6 @@ private:
     void on_answer(rpc::message&& m);
     void on_notification(const rpc::message& m);
     void settle(const protocol::pending_request& request, rpc::message&& m);
-    // Puts the text of the result in its place; returns what is wrong, or nothing.
-    [[nodiscard]] std::string take_text(std::int64_t id, json::value& content) const;
-    void refuse_utf8();
     void take_inbox();
     void accept(request_op* op, time_point now);
     void pump();
@@ -161,6 +158,13 @@ private:
     void send_probe(std::int64_t id);
     void note_buffered(std::size_t left);
     [[nodiscard]] bool congested() const noexcept;
+
+    // Results and their text: connection_results.cpp. Each says what is wrong, or nothing.
+    static std::string why_not_checked(const request& what);
+    static std::string fault_of_output(const request& what, const json::value& result);
+    // Puts the text of the result in its place.
+    [[nodiscard]] std::string take_text(std::int64_t id, json::value& content) const;
+    void refuse_utf8();
 
     // Requests without an answer: connection_giving_up.cpp.
     [[nodiscard]] duration timeout_of(const request_op& op) const;

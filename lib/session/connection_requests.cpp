@@ -1,10 +1,7 @@
 // The requests of a connection: from the inbox through the queue to the peer, and their answers.
 #include "protocol/result_shape.hpp"
-#include "rpc/message_text.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
-
-#include <mcp_pool/output_schema.hpp>
 
 #include <utility>
 
@@ -32,28 +29,6 @@ progress progress_of(const json::object& params)
     if (const json::value* text = params.if_contains("message"); text && text->is_string())
         news.message.assign(text->get_string().data(), text->get_string().size());
     return news;
-}
-
-// What the result of a call has to match; null if nothing.
-const output_schema* promised_output(const request& what) noexcept
-{
-    return what.method == "tools/call" ? what.options.output.get() : nullptr;
-}
-
-std::string fault_of_output(const output_schema& output, const json::value& result)
-{
-    constexpr std::size_t most_told = 5;
-    const std::vector<schema_problem> problems = output.check(result);
-    std::string fault;
-    for (std::size_t i = 0; i != problems.size() && i != most_told; ++i) {
-        fault += i == 0 ? "it does not match the outputSchema of the tool: " : "; ";
-        fault += problems[i].text;
-        if (!problems[i].pointer.empty())
-            fault += " (at " + problems[i].pointer + ')';
-    }
-    if (problems.size() > most_told)
-        fault += "; and more";
-    return fault;
 }
 
 } // namespace
@@ -155,10 +130,10 @@ void connection_driver::write(request_op* op)
             protocol::remedy_for(what.method, envelope_->speaks()));
         return;
     }
-    if (const output_schema* const output = promised_output(what); output && !output->checked()) {
+    if (const std::string reason = why_not_checked(what); !reason.empty()) {
         // Not to be found out when the tool has done its work.
         refuse(errc::protocol_error,
-            "the outputSchema " + output->reason() + "; " + name_of(*op) + " was not sent",
+            "the outputSchema " + reason + "; " + name_of(*op) + " was not sent",
             "leave `output` of its options unset to go without the check");
         return;
     }
@@ -278,16 +253,6 @@ void connection_driver::on_line(std::string_view line)
     deliver_again();
 }
 
-void connection_driver::refuse_utf8()
-{
-    constexpr std::string_view what = "the server sent a message that is no UTF-8";
-    constexpr std::string_view remedy = "mend the server, or set invalid_utf8 to replace";
-    if (phase_ == phase::starting)
-        report_failed_start(errc::start_failed, what, false);
-    else if (phase_ == phase::ready)
-        break_session(errc::protocol_error, std::string(what), remedy);
-}
-
 void connection_driver::take_message(rpc::message&& m)
 {
     switch (m.type) {
@@ -391,8 +356,8 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
         fault = protocol::fault_of_shape(op->request.method, m.content);
     if (is_http() && fault.empty())
         note_tools(*op, m.content);
-    if (const output_schema* const output = promised_output(op->request); fault.empty() && output)
-        fault = fault_of_output(*output, m.content);
+    if (fault.empty())
+        fault = fault_of_output(op->request, m.content);
     if (fault.empty())
         keep_result(request, m.content);
     if (fault.empty() && op->request.as_text)
@@ -402,22 +367,6 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
     else
         finish(op, {}, std::move(m.content), nullptr);
-}
-
-std::string connection_driver::take_text(std::int64_t id, json::value& content) const
-{
-    const auto text = rpc::result_text(reading_, id);
-    if (!text)
-        return "its text is not known";
-    // The tree first: it may take many times as much memory as the text.
-    content = nullptr;
-    if (rpc::is_utf8(*text)) {
-        content = json::string_view(text->data(), text->size());
-    } else {
-        std::size_t counted_already = 0;
-        content = rpc::repair_utf8(*text, counted_already);
-    }
-    return {};
 }
 
 } // namespace mcp_pool::detail

@@ -105,6 +105,8 @@ std::shared_ptr<const endpoint> make_endpoint(
     made->limits.first_byte_timeout = server.first_byte_timeout;
     made->limits.idle_timeout = server.idle_timeout;
     made->limits.max_body_bytes = options.max_message_bytes;
+    if (options.invalid_utf8 == invalid_utf8_policy::reject)
+        made->utf8 = rpc::bad_utf8::refuse;
     for (const auto& [name, value] : server.headers)
         made->headers.emplace_back(name, value);
     made->ask = server.credentials;

@@ -1,6 +1,7 @@
 // What all sessions of a server over HTTP share.
 #pragma once
 
+#include "rpc/message.hpp"
 #include "transport/http/http_client.hpp"
 
 #include <mcp_pool/credentials.hpp>
@@ -60,6 +61,8 @@ struct endpoint
     header_fields headers;
     // Null: the headers say it.
     credential_source ask;
+    // What to do with messages that are no UTF-8.
+    rpc::bad_utf8 utf8 = rpc::bad_utf8::replace;
     // Somebody wants to hear what servers say unasked.
     bool listens = false;
 

@@ -42,6 +42,7 @@ http_link::http_link(
     , events_(&events)
     , server_(std::move(server))
     , client_(strand_, server_->client)
+    , reader_(server_->utf8)
 {}
 
 http_link::~http_link()

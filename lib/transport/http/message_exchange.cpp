@@ -213,7 +213,17 @@ void message_exchange::on_end()
     else if (stream_)
         go_on(resumption_->ended(*stream_, steady_clock::now()));
     else
-        settle(protocol::judge_http(sent_, head_, body_, owner_->reader()), body_);
+        take_body();
+}
+
+void message_exchange::take_body()
+{
+    protocol::http_answer answer = protocol::judge_http(sent_, head_, body_, owner_->reader());
+    // The connection refuses it in the same way, and ends the session.
+    if (owner_->reader().refused())
+        owner_->deliver_garbage(body_);
+    if (listened())
+        settle(std::move(answer), body_);
 }
 
 void message_exchange::on_failure(http_failure why)

@@ -63,6 +63,7 @@ private:
     void send_again();
     void take_events(std::string_view piece);
     void take_event(std::string_view text);
+    void take_body();
     void settle(protocol::http_answer&& answer, std::string_view text);
     void answered_by(protocol::http_answer&& answer, std::string_view text);
     void refused(const protocol::http_answer& answer);

@@ -101,6 +101,58 @@ BOOST_AUTO_TEST_CASE(nothing_is_sent_before_the_server_has_taken_that_the_sessio
     BOOST_TEST(answer->value.has_value(), why(answer));
 }
 
+BOOST_AUTO_TEST_CASE(a_result_comes_as_text_in_a_body_and_in_a_stream)
+{
+    const std::string written = R"({"resultType":"complete", "n":1.10, "n":18446744073709551616})";
+    bool streamed = false;
+    special = [&](const web_request& r) {
+        if (r.rpc_method() != "x/y")
+            return false;
+        const std::string message = R"({"jsonrpc":"2.0","id":)" + r.id() + R"(,"result":)" + written
+            + "}";
+        r.from->send(streamed ? web_stream_head() + web_event(message) + web_stream_end()
+                              : web_answer(200, message));
+        return true;
+    };
+    open_web(at_most(1));
+    lease session = acquire();
+    for (int i = 0; i != 2; ++i) {
+        const auto text = finish(session->request_text("x/y", {}));
+        BOOST_TEST_REQUIRE(text->value.has_value(), why(text));
+        BOOST_TEST(*text->value == written);
+        streamed = true;
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_no_utf8_ends_a_session_where_the_pool_wants_it)
+{
+    bool streamed = false;
+    special = [&](const web_request& r) {
+        if (r.rpc_method() != "x/y")
+            return false;
+        const std::string message = R"({"jsonrpc":"2.0","id":)" + r.id()
+            + ",\"result\":{\"t\":\"\xff\"}}";
+        r.from->send(streamed ? web_stream_head() + web_event(message) + web_stream_end()
+                              : web_answer(200, message));
+        return true;
+    };
+    pool_overrides strict = at_most(1);
+    strict.invalid_utf8 = invalid_utf8_policy::reject;
+    open_web(strict);
+    for (int i = 0; i != 2; ++i) {
+        lease session = acquire();
+        const auto number = session->id();
+        const auto refused = finish(session->request("x/y", {}));
+        BOOST_TEST_REQUIRE(refused->failure.has_value());
+        BOOST_TEST((refused->failure->code() == errc::protocol_error), why(refused));
+        BOOST_TEST(why(refused).find("no UTF-8") != std::string::npos, why(refused));
+        session.release();
+        session = acquire();
+        BOOST_TEST(session->id() != number);
+        streamed = true;
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_may_come_in_a_stream_with_what_belongs_to_it)
 {
     special = [&](const web_request& r) {

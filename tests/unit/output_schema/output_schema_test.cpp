@@ -1,4 +1,6 @@
 // What is told of a result and of a schema, and that neither can cost more than it may.
+#include "support/schema_library.hpp"
+
 #include <mcp_pool/output_schema.hpp>
 
 #include <boost/json/parse.hpp>
@@ -56,7 +58,7 @@ json::value nested_array(std::size_t depth)
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(output_schemas)
+BOOST_AUTO_TEST_SUITE(output_schemas, *boost::unit_test::precondition(test::schemas_are_checked))
 
 BOOST_AUTO_TEST_CASE(problems_have_their_place_and_their_number_is_bounded)
 {
@@ -185,7 +187,7 @@ BOOST_AUTO_TEST_CASE(text_is_matched_by_characters_and_lines)
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_SUITE(hostile_schemas)
+BOOST_AUTO_TEST_SUITE(hostile_schemas, *boost::unit_test::precondition(test::schemas_are_checked))
 
 BOOST_AUTO_TEST_CASE(that_double_at_each_step_are_given_up)
 {

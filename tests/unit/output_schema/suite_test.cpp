@@ -1,4 +1,6 @@
 // Every verdict is the one that the tests of JSON Schema's authors ask for, or there is none.
+#include "support/schema_library.hpp"
+
 #include <mcp_pool/output_schema.hpp>
 
 #include <boost/json/parse.hpp>
@@ -63,7 +65,7 @@ tally check_all(const std::string& dialect)
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(verdicts)
+BOOST_AUTO_TEST_SUITE(verdicts, *boost::unit_test::precondition(test::schemas_are_checked))
 
 BOOST_AUTO_TEST_CASE(of_2020_12_are_right_or_not_given)
 {

@@ -1,5 +1,6 @@
 // Calls whose results have to match what the tool promises.
 #include "support/await.hpp"
+#include "support/schema_library.hpp"
 #include "support/talk.hpp"
 
 #include <mcp_pool/output_schema.hpp>
@@ -27,7 +28,8 @@ call_options promising(const char* schema)
 
 BOOST_AUTO_TEST_SUITE(promised_results)
 
-BOOST_AUTO_TEST_CASE(come_where_they_match_and_are_errors_where_they_do_not)
+BOOST_AUTO_TEST_CASE(come_where_they_match_and_are_errors_where_they_do_not,
+    *boost::unit_test::precondition(schemas_are_checked))
 {
     for (const personality p : {personality::legacy, personality::modern}) {
         rig r(p);

@@ -104,6 +104,25 @@ BOOST_AUTO_TEST_CASE(fail_like_any_other_request)
     BOOST_TEST((unusable.code == errc::protocol_error));
 }
 
+BOOST_AUTO_TEST_CASE(are_neither_kept_nor_taken_from_what_is_kept)
+{
+    rig r(personality::modern);
+    const std::string written =
+        R"({"resultType":"complete","prompts":[ ],"ttlMs":3600000,"cacheScope":"public"})";
+    r.server.on_request(
+        writing("prompts/list", [&](std::int64_t id) { return answer_line(id, written); }));
+    r.lease();
+    const auto ask = [&] {
+        return await(r, r.view().request_text("prompts/list", {})).value.value_or("");
+    };
+    BOOST_TEST(ask() == written);
+    BOOST_TEST(await(r, r.view().list_prompts()).value->empty());
+    BOOST_TEST(ask() == written);
+    BOOST_TEST(r.server.count("prompts/list") == 3u);
+    BOOST_TEST(await(r, r.view().list_prompts()).value->empty());
+    BOOST_TEST(r.server.count("prompts/list") == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(come_after_the_rounds_in_which_the_server_asks)
 {
     witness seen;
