@@ -215,6 +215,17 @@ bool pin_all_threads(int cpu)
     return done;
 }
 
+int some_cpu()
+{
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    ::sched_getaffinity(0, sizeof allowed, &allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(static_cast<std::size_t>(cpu), &allowed))
+            return cpu;
+    return 0;
+}
+
 std::string program_directory()
 {
     std::array<char, 4096> buffer;

@@ -49,6 +49,9 @@ double resident_anonymous_mib();
 // the system refuses.
 bool pin_all_threads(int cpu);
 
+// The first CPU that this process may use.
+int some_cpu();
+
 // The directory of the running program.
 std::string program_directory();
 
