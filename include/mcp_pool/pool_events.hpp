@@ -113,7 +113,8 @@ public:
     virtual void circuit_closed(const pool_event&) noexcept {}
     // scaling = adaptive keeps `count` sessions warm from now on.
     virtual void scaled(const pool_event&) noexcept {}
-    // A limit of this host is too low for the pool (`text`).
+    // A limit of this host is too low for the pool; or a server describes a tool in a way that it
+    // cannot be used, or did not take a notification or an answer (`session`; `text`).
     virtual void warned(const pool_event&) noexcept {}
     // A line of a server's stderr, with stderr = log (`text`).
     virtual void stderr_line(const pool_event&) noexcept {}

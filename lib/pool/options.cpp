@@ -335,6 +335,8 @@ void check_server(const server_config& config, const pool_options& o)
 {
     if (config.name.empty() || config.name.size() > 200)
         refuse("server name " + in_quotes(config.name) + ": expected 1 to 200 characters");
+    if (!std::holds_alternative<stdio_server>(config.transport))
+        return;
     const auto& server = std::get<stdio_server>(config.transport);
     const std::string of = "server " + in_quotes(config.name) + ": ";
     if (server.command.empty())

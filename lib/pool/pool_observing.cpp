@@ -116,6 +116,9 @@ void pool_state::set_observer(std::shared_ptr<pool_observer> observer)
             core_.events().resume();
             most = core_.options().max_size;
         }
+        // Of processes and their pipes.
+        if (!std::holds_alternative<stdio_server>(server_->config.transport))
+            return;
         for (std::string& warning : transport::limit_warnings(most))
             warn(std::move(warning));
         return;
@@ -231,10 +234,16 @@ void pool_state::tell_outcome(acquire_op& op) noexcept
     }
 }
 
-void pool_state::warn(std::string text)
+void pool_state::on_warning(session_state& state, std::string text)
 {
-    on_strand([text = std::move(text)](pool_state& pool) {
+    warn(std::move(text), state.id);
+}
+
+void pool_state::warn(std::string text, std::uint64_t session)
+{
+    on_strand([session, text = std::move(text)](pool_state& pool) {
         pool_event e = pool.event_of(0);
+        e.session = session;
         e.text = text;
         pool.tell_in_turn(e, &pool_observer::warned);
     });

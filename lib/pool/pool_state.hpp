@@ -125,6 +125,7 @@ public:
     void on_probe_done(session_state& state) override;
     void on_measured(session_state& state, std::size_t bytes) override;
     void on_stderr_line(session_state& state, std::string line) override;
+    void on_warning(session_state& state, std::string text) override;
     void on_ended(session_state& state, const transport::end_report& report) override;
 
     // The pool strand's turn: what is due and what the core wants done.
@@ -214,7 +215,7 @@ private:
     void make_event_room() noexcept;
     void tell_lifecycle() noexcept;
     void tell_outcome(acquire_op& op) noexcept;
-    void warn(std::string text);
+    void warn(std::string text, std::uint64_t session = 0);
     // On the strand: an event that the core does not know of, behind those that it has written down.
     void tell_in_turn(
         pool_event& e, void (pool_observer::*function)(const pool_event&) noexcept) noexcept;

@@ -3,6 +3,7 @@
 #include "session/failure.hpp"
 #include "session/lessee.hpp"
 #include "session/transport_source.hpp"
+#include "transport/http/streamable.hpp"
 #include "transport/launch_texts.hpp"
 #include "transport/stdio.hpp"
 
@@ -183,6 +184,20 @@ std::shared_ptr<detail::transport_source> processes(
         });
 }
 
+// Opens sessions with the configured server.
+std::shared_ptr<detail::transport_source> web_sessions(
+    const server_config& config, const pool_options& options)
+{
+    std::string problem;
+    const auto server = transport::http::make_endpoint(config, options, problem);
+    if (!server)
+        fail(errc::invalid_config, detail::server_title(config.name) + ": " + problem);
+    return std::make_shared<detail::transport_source>(
+        [server](transport::connection_strand strand, transport::transport_events& events) {
+            return transport::http::make_http_transport(std::move(strand), events, server);
+        });
+}
+
 std::shared_ptr<pool_state> make_state(asio::any_io_executor executor, server_config config,
     std::shared_ptr<detail::transport_source> source)
 {
@@ -196,7 +211,9 @@ std::shared_ptr<pool_state> make_state(asio::any_io_executor executor, server_co
         fail(errc::invalid_config, "a pool needs an executor");
     if (!source) {
         transport::ignore_sigpipe_once();
-        source = processes(config, options);
+        source = std::holds_alternative<http_server>(config.transport)
+            ? web_sessions(config, options)
+            : processes(config, options);
     }
     auto server = std::make_shared<detail::server_state>(
         std::move(config), std::move(options), source->make);

@@ -15,8 +15,9 @@ class start_permits
 {
 public:
     // A pool on its own grants itself whatever it asks for; with `single_writer`, all the pools of this
-    // process with the same command, arguments, environment and directory share one permit.
-    start_permits(const stdio_server& server, bool single_writer);
+    // process with the same command, arguments, environment and directory, or the same URL, share one
+    // permit.
+    start_permits(const server_config& config, bool single_writer);
     // Gives back what is held.
     ~start_permits();
     start_permits(const start_permits&) = delete;

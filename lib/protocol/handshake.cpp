@@ -10,10 +10,6 @@ namespace mcp_pool::protocol {
 
 namespace {
 
-// The id of `initialize`. Requests of a session count from 1; 0 is what the most used client sends
-// first, so every server knows it.
-constexpr std::int64_t initialize_id = 0;
-
 // `server/discover` may be sent again once after -32022, and once after -32022 on `initialize`.
 constexpr unsigned max_discovers = 3;
 // After which a server that says nothing at all is asked as a legacy one, whatever start_timeout is.

@@ -12,6 +12,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,10 @@ struct handshake_failure
 
     handshake_failure() = default;
 };
+
+// The id of `initialize`. Requests of a session count from 1; 0 is what the most used client sends
+// first, so every server knows it.
+inline constexpr std::int64_t initialize_id = 0;
 
 // Every input returns what to do: first send `line` if it is not empty, then what `next` says.
 // Inputs in a state that does not expect them change nothing: late and duplicate answers are

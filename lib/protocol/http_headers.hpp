@@ -1,6 +1,8 @@
 // Which header fields a message gets on its way to a server over HTTP.
 #pragma once
 
+#include "protocol/header_field.hpp"
+
 #include <mcp_pool/detail/namespaces.hpp>
 #include <mcp_pool/types.hpp>
 
@@ -9,26 +11,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace mcp_pool::protocol {
 
 class tool_headers;
-
-struct header_field
-{
-    std::string name;
-    std::string value;
-
-    header_field() = default;
-    header_field(std::string_view n, std::string v)
-        : name(n)
-        , value(std::move(v))
-    {}
-};
-
-using header_fields = std::vector<header_field>;
 
 // Servers and what stands before them commonly take 8 KiB of one field and no more.
 inline constexpr std::size_t max_header_value = 8192;

@@ -28,6 +28,7 @@ bool is_supported(std::string_view version, era of) noexcept;
 inline constexpr int method_not_found = -32601;
 inline constexpr int invalid_params = -32602;
 inline constexpr int internal_error = -32603;
+inline constexpr int header_mismatch = -32020;
 inline constexpr int unsupported_protocol_version = -32022;
 
 } // namespace mcp_pool::protocol

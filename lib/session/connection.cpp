@@ -322,7 +322,8 @@ void connection_driver::wake_at(time_point when)
 time_point connection_driver::next_deadline() const noexcept
 {
     time_point next = std::min({grace_until_, write_deadline_, deliver_again_at_,
-        queue_.next_deadline(), table_.next_deadline(), next_round()});
+        relisting_ ? relist_until_ : time_point::max(), queue_.next_deadline(),
+        table_.next_deadline(), next_round()});
     if (phase_ == phase::starting)
         next = std::min(next, handshake_->deadline());
     return next;
@@ -362,6 +363,10 @@ void connection_driver::on_timer()
             report_failed_start(errc::start_failed, what, false);
         else if (phase_ == phase::ready)
             break_session(errc::session_closed, what, acquire_again);
+    }
+    if (relisting_ && now >= relist_until_) {
+        relisting_.reset();
+        pump();
     }
     expire_requests(now);
     expire_rounds(now);

@@ -65,6 +65,8 @@ public:
     virtual void on_measured(session_state& state, std::size_t bytes) = 0;
     // One line of the server's stderr, escaped and bounded, where stderr = log.
     virtual void on_stderr_line(session_state& state, std::string line) = 0;
+    // Something about the server that a person should know.
+    virtual void on_warning(session_state& state, std::string text) = 0;
     // Nothing is left of the process. Last event; may come before the pool's stop() does.
     virtual void on_ended(session_state& state, const transport::end_report& report) = 0;
 

@@ -100,6 +100,7 @@ private:
     void on_ended(transport::end_report report) override;
     void on_message(
         rpc::message&& m, std::string_view text, std::optional<std::int64_t> about) override;
+    void on_repaired(std::uint64_t sequences) override;
     void on_verdict(const protocol::era_verdict& verdict, std::string_view what) override;
     void on_request_failed(const json::value& id, transport::request_failure why) override;
 
@@ -117,7 +118,8 @@ private:
     void fail_start_soon(errc code, std::string what, bool permanent);
     void report_failed_start(errc code, std::string_view what, bool permanent);
     void begin_dying(std::string what);
-    void break_session(errc code, std::string what, std::string_view remedy);
+    void break_session(errc code, std::string what, std::string_view remedy,
+        broken_cause cause = broken_cause::protocol);
     void do_stop(transport::stop_step step, const std::string& why);
     void announce_end();
     void fail_unanswered(errc code, std::string_view what, std::string_view remedy);
@@ -126,6 +128,11 @@ private:
         std::string_view what, std::string_view remedy = {}) const;
 
     // Over HTTP: connection_http.cpp.
+    [[nodiscard]] bool is_http() const noexcept { return !settings_.silence_means_legacy; }
+    void note_tools(const request_op& op, json::value& result);
+    bool lists_again(request_op* op, const rpc::message& m);
+    void list_tools_again(json::object params);
+    bool on_tools_listed(std::int64_t id, rpc::message& m);
     void fail_start_of(transport::request_failure why);
     bool own_request_failed(std::int64_t id, const transport::request_failure& why);
     void request_failed(std::int64_t id, const transport::request_failure& why);
@@ -179,7 +186,7 @@ private:
     void finish_reset(std::size_t grant);
     void fail_reset(std::size_t grant, std::string_view what);
     void do_probe();
-    bool on_own_answer(std::int64_t id, const rpc::message& m);
+    bool on_own_answer(std::int64_t id, rpc::message& m);
 
     // Requests of the server: connection_asking.cpp.
     void answer_server(rpc::message&& m);
@@ -312,6 +319,10 @@ private:
     std::optional<std::int64_t> about_;
     // By grant: the last lease that got an answer in this session of the server.
     std::vector<std::uint64_t> served_;
+    // The request for a page of the tools, before which none is sent, and how many pages came.
+    std::optional<std::int64_t> relisting_;
+    time_point relist_until_ = time_point::max();
+    std::size_t relisted_pages_ = 0;
 
     // Our share of server_state::buffered_bytes.
     std::size_t buffered_ = 0;

@@ -83,13 +83,14 @@ void connection_driver::begin_dying(std::string what)
         pool->on_broken(*state_, broken_cause::died, explain(failure_));
 }
 
-void connection_driver::break_session(errc code, std::string what, std::string_view remedy)
+void connection_driver::break_session(
+    errc code, std::string what, std::string_view remedy, broken_cause cause)
 {
     phase_ = phase::over;
     write_deadline_ = time_point::max();
     // The pool first: whoever is told of the failure must not get this session again.
     if (const auto pool = events_.lock())
-        pool->on_broken(*state_, broken_cause::protocol, explain(what, remedy));
+        pool->on_broken(*state_, cause, explain(what, remedy));
     failure_ = std::move(what);
     fail_unanswered(code, failure_, remedy);
 }
@@ -159,6 +160,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
     reset_requests_.clear();
     baseline_.reset();
     health_probe_.reset();
+    relisting_.reset();
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
         uncount(state_->grant(grant), table_.settle(grant));
     // The lease has ended, and whoever waits through it learns just that.

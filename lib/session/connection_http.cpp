@@ -1,5 +1,7 @@
 // What only happens over HTTP, where each message is a request of its own: messages that say whose they
 // are, requests that fail while the session goes on, and sessions that the server forgets.
+#include "protocol/listing.hpp"
+#include "protocol/versions.hpp"
 #include "session/connection_driver.hpp"
 
 #include <algorithm>
@@ -34,6 +36,11 @@ void connection_driver::on_message(
     deliver_again();
 }
 
+void connection_driver::on_repaired(std::uint64_t sequences)
+{
+    server_->replaced_sequences.fetch_add(sequences, std::memory_order_relaxed);
+}
+
 void connection_driver::on_verdict(const protocol::era_verdict& verdict, std::string_view what)
 {
     const auto keep = self();
@@ -48,24 +55,85 @@ void connection_driver::on_request_failed(const json::value& id, transport::requ
         fail_start_of(std::move(why));
         return;
     }
-    if (phase_ == phase::reopening && !why.session_lost) {
+    const std::int64_t* const number = id.if_int64();
+    // What is sent then has the id of no other request, or none.
+    if (phase_ == phase::reopening && (!number || *number == protocol::initialize_id)) {
         failure_ = std::move(why.text);
         reopened();
         return;
     }
     if (phase_ != phase::ready && phase_ != phase::reopening)
         return;
-    const std::int64_t* const number = id.if_int64();
+    const auto pool = number ? nullptr : events_.lock();
     if (number && !own_request_failed(*number, why))
         request_failed(*number, why);
+    if (pool)
+        pool->on_warning(*state_, why.text);
     if (phase_ != phase::ready)
         return;
     if (why.session_lost && may_reopen())
         reopen();
     else if (why.session_lost || why.unreachable)
-        break_session(errc::session_closed, std::move(why.text), acquire_again);
+        break_session(errc::session_closed, std::move(why.text), acquire_again, broken_cause::died);
     else
         pump();
+}
+
+void connection_driver::note_tools(const request_op& op, json::value& result)
+{
+    if (op.request.method != "tools/list" || envelope_->speaks() != era::modern)
+        return;
+    // Whoever asks by the method's name gets what the server said.
+    std::vector<std::string> dropped = server_->tools.learn(result, op.request.typed);
+    const auto pool = events_.lock();
+    for (std::string& reason : dropped)
+        if (pool)
+            pool->on_warning(*state_, std::move(reason));
+}
+
+bool connection_driver::lists_again(request_op* op, const rpc::message& m)
+{
+    if (m.type != rpc::message::kind::error || m.error.code != protocol::header_mismatch
+        || op->request.method != "tools/call" || op->sent_again
+        || !op->grant->leased(op->generation) || phase_ != phase::ready)
+        return false;
+    // The tool wants header fields that are not known, or not any more.
+    op->sent_again = true;
+    queue_.push_front(op);
+    if (!relisting_) {
+        relisted_pages_ = 0;
+        list_tools_again({});
+    }
+    return true;
+}
+
+void connection_driver::list_tools_again(json::object params)
+{
+    constexpr std::string_view method = "tools/list";
+    relisting_ = state_->next_request_id();
+    relist_until_ = after(clock::now(), server_->options.call_timeout);
+    wake_at(relist_until_);
+    send(envelope_->request(*relisting_, method, params, {}, false), method, *relisting_, &params);
+}
+
+bool connection_driver::on_tools_listed(std::int64_t id, rpc::message& m)
+{
+    if (id != relisting_)
+        return false;
+    relisting_.reset();
+    if (m.type == rpc::message::kind::result) {
+        server_->tools.learn(m.content, false);
+        json::object* const result = m.content.if_object();
+        json::value* const next = result ? result->if_contains("nextCursor") : nullptr;
+        if (next && next->is_string() && ++relisted_pages_ < protocol::listing_limits().pages) {
+            json::object params;
+            params["cursor"] = std::move(*next);
+            list_tools_again(std::move(params));
+            return true;
+        }
+    }
+    pump();
+    return true;
 }
 
 void connection_driver::fail_start_of(transport::request_failure why)
@@ -78,6 +146,10 @@ bool connection_driver::own_request_failed(std::int64_t id, const transport::req
 {
     if (id == baseline_) {
         baseline_.reset();
+        return true;
+    }
+    if (id == relisting_) {
+        relisting_.reset();
         return true;
     }
     if (id == health_probe_) {
@@ -112,7 +184,7 @@ void connection_driver::request_failed(std::int64_t id, const transport::request
     }
     request_op* const op = request.op;
     withdraw(op->grant->index);
-    if (why.session_lost && may_reopen()) {
+    if (why.session_lost && !why.sent && may_reopen()) {
         queue_.push_front(op);
         return;
     }
@@ -131,7 +203,7 @@ bool connection_driver::may_reopen() const noexcept
         return false;
     // Nobody is given another session in place of the one in which he has done something.
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
-        if (served_[grant] != 0 && state_->grant(grant).leased(served_[grant]))
+        if (state_->grant(grant).leased(served_[grant]))
             return false;
     return true;
 }
@@ -166,7 +238,7 @@ void connection_driver::reopened()
     }
     if (!facts.version.empty())
         failure_ = "it has forgotten the session, and begins one of another protocol version";
-    break_session(errc::session_closed, std::move(failure_), acquire_again);
+    break_session(errc::session_closed, std::move(failure_), acquire_again, broken_cause::died);
 }
 
 } // namespace mcp_pool::detail

@@ -119,7 +119,7 @@ void connection_driver::pump()
 
 void connection_driver::write_queued()
 {
-    while (phase_ == phase::ready && !queue_.empty() && !congested()) {
+    while (phase_ == phase::ready && !queue_.empty() && !congested() && !relisting_) {
         if (!queue_.front()->request.notification && table_.size() >= max_in_flight_)
             return;
         write(queue_.pop_front());
@@ -185,7 +185,7 @@ void connection_driver::write(request_op* op)
 
 bool connection_driver::may_be_sent_again(const request_op& op) const noexcept
 {
-    if (remembers(op) || !settings_.silence_means_legacy)
+    if (remembers(op) || is_http())
         return true;
     return envelope_->speaks() == era::modern && protocol::multi_round::allowed(op.request.method);
 }
@@ -197,6 +197,11 @@ void connection_driver::send(
     facts.method = method;
     facts.id = id;
     facts.params = params;
+    std::shared_ptr<const protocol::tool_headers> tool;
+    if (is_http() && method == "tools/call" && params)
+        if (const json::value* const name = params->if_contains("name"); name && name->is_string())
+            tool = server_->tools.find({name->get_string().data(), name->get_string().size()});
+    facts.tool = tool.get();
     if (envelope_) {
         facts.era = envelope_->speaks();
         facts.version = state_->info->protocol_version;
@@ -318,6 +323,8 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     withdraw(op->grant->index);
     if (m.type == rpc::message::kind::result && begin_round(op, m.content))
         return;
+    if (is_http() && lists_again(op, m))
+        return;
     // Before the handler can run: a lease that is released there must be found clean.
     if (remembers(*op)) {
         leftovers_of(*op).answered(op->id, op->request, m.type == rpc::message::kind::result);
@@ -339,6 +346,8 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     std::string fault = protocol::fault_of_result(m.content, envelope_->speaks());
     if (fault.empty() && op->request.typed)
         fault = protocol::fault_of_shape(op->request.method, m.content);
+    if (is_http() && fault.empty())
+        note_tools(*op, m.content);
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));

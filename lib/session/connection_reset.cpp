@@ -161,8 +161,10 @@ void connection_driver::do_probe()
     send_probe(*health_probe_);
 }
 
-bool connection_driver::on_own_answer(std::int64_t id, const rpc::message& m)
+bool connection_driver::on_own_answer(std::int64_t id, rpc::message& m)
 {
+    if (on_tools_listed(id, m))
+        return true;
     if (id == baseline_) {
         baseline_.reset();
         return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "metrics/histogram.hpp"
+#include "session/known_tools.hpp"
 #include "transport/transport.hpp"
 
 #include <mcp_pool/server.hpp>
@@ -46,6 +47,8 @@ public:
     std::atomic<std::uint64_t> forbidden_requests{0};
     // Notifications that handlers were too slow for.
     std::atomic<std::uint64_t> dropped_notices{0};
+    // Of the modern era over HTTP.
+    known_tools tools;
     // Requests from writing to answer.
     metrics::histogram call_times;
 

@@ -20,6 +20,10 @@
 #include <string_view>
 #include <vector>
 
+namespace mcp_pool::protocol {
+class tool_headers;
+}
+
 namespace mcp_pool::transport {
 
 // The strand that a connection and its transport share.
@@ -87,6 +91,8 @@ struct message_facts
     mcp_pool::era era = era::legacy;
     // The revision of the protocol; empty with `initialize`, which asks for it.
     std::string_view version;
+    // What is known of the tool that is called; null: nothing.
+    const protocol::tool_headers* tool = nullptr;
 
     message_facts() = default;
 };
@@ -141,6 +147,8 @@ public:
     // it came; unset where it came unasked.
     virtual void on_message(
         rpc::message&& m, std::string_view text, std::optional<std::int64_t> about);
+    // In what was read since the last time, so many byte sequences were no UTF-8. Before on_message().
+    virtual void on_repaired(std::uint64_t sequences);
     // The answer to `server/discover` says this about the era and nothing more; `what` it was.
     virtual void on_verdict(const protocol::era_verdict& verdict, std::string_view what);
     // No answer will come to the request with this id; null: a notification or an answer of ours was
@@ -217,6 +225,7 @@ inline bool transport::cancel(std::int64_t)
 inline void transport_events::on_message(
     rpc::message&&, std::string_view, std::optional<std::int64_t>)
 {}
+inline void transport_events::on_repaired(std::uint64_t) {}
 inline void transport_events::on_verdict(const protocol::era_verdict&, std::string_view) {}
 inline void transport_events::on_request_failed(const json::value&, request_failure) {}
 

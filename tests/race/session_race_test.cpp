@@ -49,6 +49,7 @@ public:
     void on_probe_done(detail::session_state&) override {}
     void on_measured(detail::session_state&, std::size_t) override {}
     void on_stderr_line(detail::session_state&, std::string) override {}
+    void on_warning(detail::session_state&, std::string) override {}
     void on_ended(detail::session_state&, const transport::end_report&) override
     {
         ended.set_value();

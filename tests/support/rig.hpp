@@ -89,6 +89,7 @@ public:
     {
         stderr_lines.push_back(std::move(line));
     }
+    void on_warning(detail::session_state&, std::string) override {}
     void on_ended(detail::session_state&, const transport::end_report& report) override
     {
         ended = report;

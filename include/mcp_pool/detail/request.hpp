@@ -101,6 +101,8 @@ public:
     // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled. A request
     // that is sent again is sent with another one.
     std::int64_t id = 0;
+    // It was refused for the header fields of its tool, and is sent once more, over HTTP.
+    bool sent_again = false;
     // When the operation times out; set by the connection.
     time_point deadline = time_point::max();
     // The next one in whichever queue of the connection the operation is in.

@@ -1,6 +1,8 @@
 // What goes to an HTTP server and what comes from it.
 #pragma once
 
+#include "protocol/header_field.hpp"
+
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/error.hpp>
 
@@ -9,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace mcp_pool::transport::http {
 
@@ -54,19 +55,8 @@ const boost::system::error_category& http_category() noexcept;
 
 error_code make_error_code(http_errc value) noexcept;
 
-struct header_field
-{
-    std::string name;
-    std::string value;
-
-    header_field() = default;
-    header_field(std::string n, std::string v)
-        : name(std::move(n))
-        , value(std::move(v))
-    {}
-};
-
-using header_fields = std::vector<header_field>;
+using protocol::header_field;
+using protocol::header_fields;
 
 // The value of the first field of that name, in upper or lower case; nullptr: there is none.
 const std::string* find_field(const header_fields& fields, std::string_view name) noexcept;

@@ -1,5 +1,6 @@
 #include "transport/http/request_text.hpp"
 
+#include "rpc/ascii.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -8,16 +9,9 @@ namespace mcp_pool::transport::http {
 
 namespace {
 
-// Source: RFC 9110 section 5.6.2.
-bool is_token_character(char c) noexcept
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-        || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 bool is_token(std::string_view text) noexcept
 {
-    return !text.empty() && std::ranges::all_of(text, is_token_character);
+    return !text.empty() && std::ranges::all_of(text, rpc::is_token_char);
 }
 
 bool is_field_value(std::string_view text) noexcept

@@ -168,40 +168,6 @@ std::optional<url> parse_url(std::string_view text, std::string& problem)
     return result;
 }
 
-std::optional<url> resolve_location(
-    const url& base, std::string_view location, std::string& problem)
-{
-    const auto refuse = [&](const std::string& what) {
-        problem = "the Location \"" + shown_url(location) + "\": " + what;
-        return std::nullopt;
-    };
-    if (location.size() > max_url)
-        return refuse("it has " + std::to_string(location.size()) + " characters; at most "
-            + std::to_string(max_url) + " are allowed");
-    const std::string whole = base.origin() + base.target;
-    const auto from = urls::parse_uri(whole);
-    const auto reference = urls::parse_uri_reference(location);
-    if (!from || !reference)
-        return refuse("it is no URL and no path");
-    if (reference->has_userinfo())
-        return refuse("it brings a user name; none is allowed there");
-    urls::url absolute(*from);
-    if (!absolute.resolve(*reference))
-        return refuse("it cannot be resolved");
-    std::string wrong;
-    std::optional<url> result = parse_url(view_of(absolute.buffer()), wrong);
-    if (!result)
-        return refuse("it leads to what is no http or https URL");
-    if (!result->same_origin(base))
-        return refuse("it leads to " + rpc::escape_foreign(result->origin(), max_shown) + "; only "
-            + base.origin() + " is allowed");
-    // What leads above the root, which Boost 1.81 leaves there.
-    while (result->target.starts_with("/../"))
-        result->target.erase(0, 3);
-    result->authorization = base.authorization;
-    return result;
-}
-
 std::string shown_url(std::string_view text)
 {
     text = text.substr(0, text.find_first_of("?#"));

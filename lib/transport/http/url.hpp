@@ -38,13 +38,6 @@ struct url
 // and bounded, without user names, passwords and queries.
 std::optional<url> parse_url(std::string_view text, std::string& problem);
 
-// Where the Location field of an answer from `base` leads. Another origin is refused, and with it the
-// way from https to http; so are user names. The authorization of `base` is kept.
-//
-// Source: RFC 3986 section 5, RFC 9110 section 10.2.2.
-std::optional<url> resolve_location(
-    const url& base, std::string_view location, std::string& problem);
-
 // `text`, which may be no URL at all, fit for a message: escaped and bounded, "***" for user name and
 // password, without query and fragment.
 std::string shown_url(std::string_view text);

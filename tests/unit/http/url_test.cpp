@@ -25,14 +25,6 @@ std::string complaint_about(std::string_view text)
     return problem;
 }
 
-// The target that a Location leads to, or why it is refused.
-std::string followed(std::string_view base, std::string_view location)
-{
-    std::string problem;
-    const auto result = resolve_location(good(base), location, problem);
-    return result ? result->target : problem;
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(urls_of_servers)
@@ -137,45 +129,6 @@ BOOST_AUTO_TEST_CASE(an_origin_is_scheme_host_and_port)
     BOOST_TEST(!base.same_origin(good("http://example.com:443/a")));
     BOOST_TEST(!base.same_origin(good("https://example.com:444/a")));
     BOOST_TEST(!base.same_origin(good("https://example.com.evil/a")));
-}
-
-BOOST_AUTO_TEST_CASE(a_location_within_the_origin_is_followed)
-{
-    const std::string base = "https://u:p@example.com/a/b?c=d";
-    BOOST_TEST(followed(base, "/x/y?z") == "/x/y?z");
-    BOOST_TEST(followed(base, "x") == "/a/x");
-    BOOST_TEST(followed(base, "../x") == "/x");
-    BOOST_TEST(followed(base, "../../../x") == "/x");
-    BOOST_TEST(followed(base, "?q=1") == "/a/b?q=1");
-    BOOST_TEST(followed(base, "") == "/a/b?c=d");
-    BOOST_TEST(followed(base, "https://EXAMPLE.com:443/x#f") == "/x");
-    BOOST_TEST(followed(base, "//example.com/x") == "/x");
-    std::string problem;
-    const auto kept = resolve_location(good(base), "/x", problem);
-    BOOST_TEST_REQUIRE(kept.has_value());
-    BOOST_TEST(kept->authorization == "Basic dTpw");
-}
-
-BOOST_AUTO_TEST_CASE(a_location_that_leads_elsewhere_is_refused)
-{
-    const std::string base = "https://example.com/a";
-    BOOST_TEST(followed(base, "https://other.example/x?token=secret")
-        == "the Location \"https://other.example/x\": it leads to https://other.example; only "
-           "https://example.com is allowed");
-    BOOST_TEST(followed(base, "http://example.com/x").find("only https://example.com is allowed")
-        != std::string::npos);
-    BOOST_TEST(followed(base, "//evil.example/x").find("leads to https://evil.example")
-        != std::string::npos);
-    BOOST_TEST(followed(base, "https://example.com:8443/").find("leads to https://example.com:8443")
-        != std::string::npos);
-    BOOST_TEST(followed(base, "https://bob:secret@example.com/")
-        == "the Location \"https://***@example.com/\": it brings a user name; none is allowed "
-           "there");
-    BOOST_TEST(followed(base, "javascript:alert(1)").find("leads to what is no http or https URL")
-        != std::string::npos);
-    BOOST_TEST(followed(base, "/a b").find("it is no URL and no path") != std::string::npos);
-    BOOST_TEST(
-        followed(base, std::string(9000, 'a')).find("has 9000 characters") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(base64_is_that_of_the_rfc)
