@@ -2,12 +2,13 @@
 
 #include "micro/allocations.hpp"
 #include "micro/loop.hpp"
-#include "micro/measure.hpp"
 #include "support/processes.hpp"
+#include "support/program.hpp"
 
 #include <mcp_pool/mcp_pool.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -70,6 +71,81 @@ call_costs sequential_calls(server_config config, const tool_call& what, std::si
     call_costs result;
     run_on(context, make_calls(pool, what, count, result));
     return result;
+}
+
+json::object run_reference(const std::vector<std::string>& words)
+{
+    const program_result result = run_program(words);
+    if (result.status != 0)
+        throw std::runtime_error(
+            words.front() + " failed with status " + std::to_string(result.status));
+    return json::parse(result.output).as_object();
+}
+
+call_costs costs_in(const json::object& printed)
+{
+    const auto number = [&](const char* name) {
+        const json::value* const found = printed.if_contains(name);
+        return found ? found->to_number<double>() : 0;
+    };
+    call_costs result;
+    result.p50_us = number("p50_us");
+    result.calls_per_second = number("calls_per_second");
+    result.cpu_us_per_call = number("cpu_us_per_call");
+    result.allocations_per_call = number("allocations_per_call");
+    return result;
+}
+
+double call_series::add(const call_costs& run)
+{
+    p50_us.push_back(run.p50_us);
+    calls_per_second.push_back(run.calls_per_second);
+    cpu_us_per_call.push_back(run.cpu_us_per_call);
+    allocations_per_call.push_back(run.allocations_per_call);
+    return run.p50_us;
+}
+
+void call_series::leave_out_the_first()
+{
+    for (auto* values : {&p50_us, &calls_per_second, &cpu_us_per_call, &allocations_per_call})
+        if (!values->empty())
+            values->erase(values->begin());
+}
+
+beside::beside(std::string reference, bool pinned, bool smoke)
+    : reference_(std::move(reference))
+    , pinned_(pinned)
+    , smoke_(smoke)
+{}
+
+void beside::print_ratio(const std::string& name, relation sense, double bound,
+    const std::vector<double>& ours, const std::vector<double>& theirs,
+    const std::string& unit) const
+{
+    figure f;
+    f.name = name + (pinned_ ? ", pinned to one CPU" : ", unpinned");
+    f.bound_is = pinned_ ? sense : relation::shown;
+    f.bound = pinned_ ? bound : 0;
+    f.unit = "ratio";
+    f.judged = pinned_ && !smoke_;
+    f.measured = median(ours) / median(theirs);
+    f.detail["call_" + unit] = median(ours);
+    f.detail[reference_ + "_" + unit] = median(theirs);
+    f.detail["call_runs_" + unit] = array_of(ours);
+    f.detail[reference_ + "_runs_" + unit] = array_of(theirs);
+    print(f);
+}
+
+void print_allocations(const std::string& name, const std::vector<double>& runs)
+{
+    figure f;
+    f.name = name;
+    f.bound_is = relation::shown;
+    f.unit = "allocations";
+    f.judged = false;
+    f.measured = median(runs);
+    f.detail["runs"] = array_of(runs);
+    print(f);
 }
 
 } // namespace mcp_pool::bench
