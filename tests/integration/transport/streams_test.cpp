@@ -120,7 +120,8 @@ BOOST_AUTO_TEST_CASE(what_lines_have_caused_is_told_if_the_peer_does_not_take_it
     };
     s.io->start();
     s.io->send(line);
-    s.until([&] { return s.events.waiting == 80'000U - 65'536U; });
+    // How much of the second a pipe takes that has the first in it, depends on its pages.
+    s.until([&] { return answered && s.events.waiting != 0; });
     BOOST_TEST(answered.value_or(1) == 0U);
     ::kill(*s.events.pid, SIGUSR1);
     s.until([&] { return s.events.lines.size() == 3U; });
