@@ -63,10 +63,40 @@ asio::awaitable<void> use(common& run, std::size_t user)
         json::object arguments;
         arguments["message"] = message;
         const tool_result answer = co_await session->call_tool("echo", std::move(arguments));
-        if (answer.is_error() || answer.text() != message)
+        const auto blocks = answer.blocks();
+        if (answer.is_error() || blocks.size() != 1 || (*blocks.begin()).text() != message)
             ++run.mixed_up;
     }
 }
+
+// Of one run.
+struct rate_and_cost
+{
+    double per_second = 0;
+    // Processor time per call, in microseconds.
+    double client_us = 0;
+    double server_us = 0;
+
+    rate_and_cost() = default;
+};
+
+struct series
+{
+    std::vector<double> client_us, server_us;
+
+    double add(const rate_and_cost& run)
+    {
+        client_us.push_back(run.client_us);
+        server_us.push_back(run.server_us);
+        return run.per_second;
+    }
+
+    void put_into(json::object& detail, const std::string& name) const
+    {
+        detail[name + "_client_cpu_us"] = median(client_us);
+        detail[name + "_server_cpu_us"] = median(server_us);
+    }
+};
 
 class bench_session
 {
@@ -80,8 +110,8 @@ public:
     bench_session& operator=(const bench_session&) = delete;
     ~bench_session() { run_on(context_, close()); }
 
-    // Calls per second of so many users at a time.
-    double run(std::size_t how_many, std::size_t calls)
+    // Makes so many calls by so many users at a time.
+    rate_and_cost run(std::size_t how_many, std::size_t calls)
     {
         common run(pool_);
         run.left = calls;
@@ -93,6 +123,8 @@ public:
                 context_.stop();
         };
         context_.restart();
+        const double client_before = usage_of_self().cpu_seconds;
+        const double server_before = usage_of_descendants().cpu_seconds;
         const auto begin = clock::now();
         for (std::size_t user = 0; user < how_many; ++user)
             asio::co_spawn(context_, use(run, user), done);
@@ -102,7 +134,12 @@ public:
             std::rethrow_exception(failure);
         calls_ += calls;
         mixed_up_ += run.mixed_up;
-        return static_cast<double>(calls) / elapsed.count();
+        const auto n = static_cast<double>(calls);
+        rate_and_cost result;
+        result.per_second = n / elapsed.count();
+        result.client_us = (usage_of_self().cpu_seconds - client_before) * 1e6 / n;
+        result.server_us = (usage_of_descendants().cpu_seconds - server_before) * 1e6 / n;
+        return result;
     }
 
     [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
@@ -132,10 +169,11 @@ void measure(const micro_options& asked)
     const std::size_t together = asked.smoke ? 5'000 : 1'000'000 / asked.runs + 1;
     const std::size_t alone = asked.smoke ? 500 : 20'000;
     bench_session session;
+    series many, one;
     const auto rates = interleave(asked.runs,
         {
-            [&] { return session.run(users, together); },
-            [&] { return session.run(1, alone); },
+            [&] { return many.add(session.run(users, together)); },
+            [&] { return one.add(session.run(1, alone)); },
         });
     if (session.sessions() != 1)
         throw std::logic_error("the users did not share one session");
@@ -149,6 +187,8 @@ void measure(const micro_options& asked)
     throughput.measured = median(rates[0]) / median(rates[1]);
     throughput.detail["together_per_second"] = median(rates[0]);
     throughput.detail["alone_per_second"] = median(rates[1]);
+    many.put_into(throughput.detail, "together");
+    one.put_into(throughput.detail, "alone");
     throughput.detail["together_runs_per_second"] = array_of(rates[0]);
     throughput.detail["alone_runs_per_second"] = array_of(rates[1]);
     print(throughput);
