@@ -3,6 +3,7 @@
 
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/detail/namespaces.hpp>
+#include <mcp_pool/trace_context.hpp>
 
 #include <boost/json/object.hpp>
 
@@ -43,6 +44,13 @@ struct call_options
 
     // Members to add to the request's `_meta`.
     json::object meta;
+
+    // Added to the request's `_meta` as far as it is well-formed.
+    trace_context trace;
+
+    // Ask the server even if the pool keeps a result that is still fresh; see pool_options::cache_bytes.
+    // What it answers replaces that.
+    bool fresh = false;
 
     // Filled before the operation completes with an error, on the handler's executor. Must live
     // until then.

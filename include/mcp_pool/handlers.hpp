@@ -88,7 +88,8 @@ struct client_handlers
     // `notifications/message`, while the lease that it concerns is out. Source: MCP, server/utilities/
     // logging.
     notification_handler log_message;
-    // `notifications/resources/updated` of a resource that the lease has subscribed to.
+    // `notifications/resources/updated` of a resource that the lease has subscribed to, or of a part of
+    // one. In the modern era also, with the member `uri` alone, where a subscription was interrupted.
     // Source: MCP, server/resources, "Subscriptions".
     notification_handler resource_updated;
     // `notifications/elicitation/complete`: what a URL was opened for is done. Source: MCP 2025-11-25,
@@ -96,7 +97,9 @@ struct client_handlers
     notification_handler elicitation_complete;
 
     // `notifications/…/list_changed`. Concerns no lease; comes on the executor of the pool, those of
-    // one session in order. Source: MCP, server/tools, server/prompts, server/resources.
+    // one session in order. In the modern era each session asks for them where the server declares
+    // `listChanged`. Source: MCP, server/tools, server/prompts, server/resources; MCP 2026-07-28,
+    // basic/patterns/subscriptions.
     std::function<void(const request_context&, list_kind)> list_changed;
 
     client_handlers() = default;

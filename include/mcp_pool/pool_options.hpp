@@ -144,6 +144,12 @@ struct pool_options
     std::size_t max_message_bytes = std::size_t{64} << 20;
     // Bytes waiting to be written, over the whole pool; above it writers wait.
     std::size_t max_buffered_bytes = std::size_t{256} << 20;
+    // Results that servers of the modern era allow to be kept, for as long as they allow it: lists, what
+    // is read of resources, `server/discover`. About so many bytes of text over the whole pool; those not
+    // used for longest go first. What is `private` is found by leases with the same isolation key, those
+    // without one among themselves; what is `public`, by all. 0: every request goes to the server.
+    // Source: MCP 2026-07-28, server/utilities/caching.
+    std::size_t cache_bytes = std::size_t{4} << 20;
     // How much of each server's stderr is kept.
     std::size_t stderr_tail_bytes = std::size_t{64} << 10;
     stderr_policy stderr = stderr_policy::ring;
@@ -174,7 +180,8 @@ struct pool_overrides
     std::optional<std::size_t> max_leases_per_key, max_waiters_per_key;
     std::optional<scaling_policy> scaling;
     std::optional<duration> overdue_after;
-    std::optional<std::size_t> max_message_bytes, max_buffered_bytes, stderr_tail_bytes;
+    std::optional<std::size_t> max_message_bytes, max_buffered_bytes, cache_bytes;
+    std::optional<std::size_t> stderr_tail_bytes;
     std::optional<stderr_policy> stderr;
     std::optional<std::string> stderr_file;
 

@@ -63,6 +63,8 @@ struct pool_stats
     std::uint64_t timed_out = 0, cancelled = 0, rejected = 0, failed = 0;
     // Probes made; leases that left something to undo; leases held for longer than overdue_after.
     std::uint64_t probes = 0, resets = 0, overdue = 0;
+    // Requests answered with a result that was kept; see pool_options::cache_bytes.
+    std::uint64_t cache_hits = 0;
     // Sessions to keep warm at present, and the load that asks for them, in sessions (0 with
     // scaling = fixed).
     std::uint64_t warm = 0;

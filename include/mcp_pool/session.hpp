@@ -56,6 +56,10 @@ struct session_access;
 // expected, and the session goes on. Anything else that is wrong inside a result is left to its
 // accessors: a list keeps its bad entries beside the good ones.
 //
+// Lists, what is read of resources and server/discover may be answered without the server: in the modern
+// era it says for how long a result may be kept (`ttlMs`) and for whom (`cacheScope`), and the pool does
+// so; see pool_options::cache_bytes and call_options::fresh.
+//
 // What the server has declared in capabilities() is not asked before a request is sent: servers offer
 // what they forget to declare, and early revisions had no names for some of it. A server that has no
 // such method says so, with the JSON-RPC code -32601.
@@ -66,6 +70,9 @@ public:
     session& operator=(const session&) = delete;
 
     // All tools of the server, every page. Source: MCP, server/tools; server/utilities/pagination.
+    //
+    // Each page may be one that the pool keeps. If the server then knows its cursor no more, the list is
+    // asked for once again from the beginning.
     //
     // Errors: also protocol_error after 1,000 pages or 256 MiB of entries, or when a page repeats the
     // former one's cursor. A timeout is for the whole list. The same holds for the other lists.
@@ -86,11 +93,20 @@ public:
     [[nodiscard]] asio::awaitable<resource_result> read_resource(
         std::string uri, call_options options = {});
 
-    // Asks for `notifications/resources/updated` whenever the resource changes, and no longer. What a
-    // lease has subscribed to ends with it, where `reset` of the pool is `protocol`. Source: MCP
-    // 2025-11-25, server/resources, "Subscriptions".
+    // Asks for `notifications/resources/updated` whenever the resource changes, and no longer; they go
+    // to client_handlers::resource_updated. In the legacy era each is a request, and what a lease has
+    // subscribed to ends with it where `reset` of the pool is `protocol`. In the modern era the lease
+    // has one `subscriptions/listen` request for all its resources, which is replaced when they change
+    // and ends with the lease; if the server ends it, it is made again, and the lease is told of each
+    // of its resources once, because what has happened meanwhile is not known. Source: MCP 2025-11-25,
+    // server/resources, "Subscriptions"; MCP 2026-07-28, basic/patterns/subscriptions.
     //
-    // Errors: method_not_supported in the modern era, which has `subscriptions/listen` instead.
+    // Completion: subscribe() when the server has acknowledged it; unsubscribe() in the modern era at
+    // once. One that overtakes a subscribe() of the same resource aborts it.
+    //
+    // Errors: in the modern era also method_not_supported for what the server does not acknowledge,
+    // resource_exhausted beyond 256 resources of one lease, message_too_large for URIs of more than
+    // 4 KiB.
     [[nodiscard]] asio::awaitable<void> subscribe(std::string uri, call_options options = {});
     [[nodiscard]] asio::awaitable<void> unsubscribe(std::string uri, call_options options = {});
 
@@ -114,7 +130,8 @@ public:
     [[nodiscard]] asio::awaitable<void> set_log_level(log_level level, call_options options = {});
 
     // Asks for a sign of life: `ping` in the legacy era, `server/discover` in the modern one, which
-    // has no ping. Source: MCP 2025-11-25, basic/utilities/ping; MCP 2026-07-28, server/discover.
+    // has no ping. Never answered from what is kept. Source: MCP 2025-11-25, basic/utilities/ping; MCP
+    // 2026-07-28, server/discover.
     [[nodiscard]] asio::awaitable<void> ping(call_options options = {});
 
     // Sends any request and returns its result as it came. In the modern era `_meta` is completed.

@@ -7,6 +7,7 @@
 #include <boost/intrusive/set.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +25,9 @@ using list_of = boost::intrusive::list<T, boost::intrusive::constant_time_size<f
 // the first acquire with the key, destroyed after the core has given it up.
 struct key_record
 {
-    const std::string name;
+    // Shared with the requests of its leases, which may outlive it.
+    const std::shared_ptr<const std::string> text;
+    const std::string& name;
 
     // In order of arrival.
     list_of<waiter, &waiter::in_key> waiters;
@@ -43,8 +46,9 @@ struct key_record
     // In the round of those who are served in turn, or in the list of those given up.
     boost::intrusive::list_member_hook<detail::plain_link> in_turn;
 
-    explicit key_record(std::string text)
-        : name(std::move(text))
+    explicit key_record(std::string of)
+        : text(std::make_shared<const std::string>(std::move(of)))
+        , name(*text)
     {}
     key_record(const key_record&) = delete;
     key_record& operator=(const key_record&) = delete;

@@ -101,6 +101,7 @@ constexpr std::array count_ranges{
     count_range{"breaker_threshold", &pool_options::breaker_threshold, 0, most_count},
     count_range{"max_message_bytes", &pool_options::max_message_bytes, 1024, unlimited},
     count_range{"max_buffered_bytes", &pool_options::max_buffered_bytes, 1024, unlimited},
+    count_range{"cache_bytes", &pool_options::cache_bytes, 0, unlimited},
     count_range{"stderr_tail_bytes", &pool_options::stderr_tail_bytes, 0, std::size_t{1} << 30},
 };
 
@@ -260,6 +261,7 @@ pool_options resolve(std::initializer_list<const pool_overrides*> in_order)
     MCP_POOL_CHOOSE(overdue_after);
     MCP_POOL_CHOOSE(max_message_bytes);
     MCP_POOL_CHOOSE(max_buffered_bytes);
+    MCP_POOL_CHOOSE(cache_bytes);
     MCP_POOL_CHOOSE(stderr_tail_bytes);
     MCP_POOL_CHOOSE(stderr);
     MCP_POOL_CHOOSE(stderr_file);
@@ -321,6 +323,7 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     MCP_POOL_FIXED(queue);
     MCP_POOL_FIXED(max_message_bytes);
     MCP_POOL_FIXED(max_buffered_bytes);
+    MCP_POOL_FIXED(cache_bytes);
     MCP_POOL_FIXED(stderr_tail_bytes);
     MCP_POOL_FIXED(stderr);
     MCP_POOL_FIXED(stderr_file);

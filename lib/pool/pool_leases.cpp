@@ -1,5 +1,6 @@
 // Leases going out and coming back, and what becomes of those who wait for one.
 #include "pool/clock.hpp"
+#include "pool/key.hpp"
 #include "pool/pool_state.hpp"
 #include "session/failure.hpp"
 
@@ -25,6 +26,8 @@ using std::chrono::steady_clock;
     lent.place = place;
     if (context)
         lent.context = std::move(context);
+    if (of.key && !of.key->name.empty())
+        lent.isolation_key = of.key->text;
     if (const grant_hook hook = on_grant.load(std::memory_order_relaxed))
         hook(session, session.end_noticed);
     return lease_access::make(std::shared_ptr<mcp_pool::session>(std::move(self), &lent.view));
@@ -160,6 +163,7 @@ void pool_state::give_back(grant_record& grant) noexcept
     // gives the session back. To ask costs little beside a call, and too much beside a hit.
     verdict.dead = touched && session.process_has_exited();
     std::shared_ptr<void> context;
+    std::shared_ptr<const std::string> key;
     std::shared_ptr<pooled_session> left_behind;
     locked lock(mutex_);
     session.end_noticed = session.end_noticed || verdict.dead;
@@ -182,6 +186,8 @@ void pool_state::give_back(grant_record& grant) noexcept
     verdict.served = session.answered.load(std::memory_order_relaxed);
     if (grant.context)
         context.swap(grant.context);
+    if (grant.isolation_key)
+        key.swap(grant.isolation_key);
     pooling::lease_place& lent = session.where.places[grant.index];
     const duration held = now - lent.leased_at;
     hold_times_.record_alone(held);

@@ -294,6 +294,7 @@ pool_stats pool_state::stats() const
     s.hold = hold_times_.snapshot();
     s.start = start_times_.snapshot();
     s.call = server_->call_times.snapshot();
+    s.cache_hits = server_->results.hits();
     return s;
 }
 

@@ -118,8 +118,10 @@ void pool_state::change(const pool_overrides& changes)
 
 void pool_state::evict_all()
 {
+    const time_point now = steady_clock::now();
+    server_->results.clear(now);
     locked lock(mutex_);
-    core_.evict_all(steady_clock::now());
+    core_.evict_all(now);
     settle(std::move(lock));
 }
 

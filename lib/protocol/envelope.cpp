@@ -202,8 +202,8 @@ std::string_view remedy_for(std::string_view method, era in) noexcept
     if (in == era::legacy)
         return {};
     if (method == "resources/subscribe" || method == "resources/unsubscribe")
-        return "changes of resources are told through subscriptions/listen there, which is not "
-               "implemented yet";
+        return "changes of resources are told through subscriptions/listen there; use subscribe() "
+               "of the session";
     if (method == "logging/setLevel")
         return "the level goes with each request there; use set_log_level() of the session";
     return {};

@@ -7,9 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace mcp_pool::protocol {
+
+struct cache_key;
 
 // One request that waits for its answer.
 struct pending_request
@@ -24,6 +27,8 @@ struct pending_request
     // Longest silence; 0: no limit. `idle_deadline` moves with each progress notification.
     duration idle = duration::zero();
     time_point idle_deadline = time_point::max();
+    // What its result may be kept under; null: it may not be.
+    std::shared_ptr<const cache_key> kept_as;
 
     pending_request() = default;
 

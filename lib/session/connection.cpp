@@ -67,6 +67,8 @@ connection_driver::~connection_driver()
     for (const round_trip& round : rounds_)
         if (round.where != round_trip::stage::sent)
             round.op->destroy();
+    for (const subscribing& waiting : subscribing_)
+        waiting.op->destroy();
 }
 
 void connection_driver::start()
@@ -186,6 +188,7 @@ void connection_driver::become_ready()
     state_->info = std::move(info);
     state_->pidfd = transport_->pidfd();
     set_baseline();
+    begin_listening();
     if (const auto pool = events_.lock())
         pool->on_ready(*state_);
 }
@@ -319,11 +322,11 @@ void connection_driver::wake_at(time_point when)
     });
 }
 
-time_point connection_driver::next_deadline() const noexcept
+time_point connection_driver::next_deadline() const
 {
     time_point next = std::min({grace_until_, write_deadline_, deliver_again_at_,
         relisting_ ? relist_until_ : time_point::max(), queue_.next_deadline(),
-        table_.next_deadline(), next_round()});
+        table_.next_deadline(), next_round(), next_listening()});
     if (phase_ == phase::starting)
         next = std::min(next, handshake_->deadline());
     return next;
@@ -370,6 +373,7 @@ void connection_driver::on_timer()
     }
     expire_requests(now);
     expire_rounds(now);
+    expire_listening(now);
     deliver_again();
     wake_at(next_deadline());
 }

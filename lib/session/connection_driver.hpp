@@ -13,10 +13,12 @@
 #include "session/lessee.hpp"
 #include "session/questions.hpp"
 #include "session/request_queue.hpp"
+#include "session/subscribing.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -112,7 +114,7 @@ private:
     void finish_respawn();
     void wake_at(time_point when);
     void on_timer();
-    [[nodiscard]] time_point next_deadline() const noexcept;
+    [[nodiscard]] time_point next_deadline() const;
 
     // Failures and the end: connection_end.cpp.
     void fail_start_soon(errc code, std::string what, bool permanent);
@@ -233,6 +235,39 @@ private:
         const std::shared_ptr<const lessee>& holder, const json::object& params);
     void tell_present(const notification_handler& function, const json::object& params);
     void tell_subscribers(const notification_handler& function, const json::object& params);
+    void tell_list_changed(protocol::topic::kind which);
+
+    // Results that may be kept: connection_cache.cpp.
+    [[nodiscard]] std::optional<protocol::cache_key> key_of(const request_op& op) const;
+    bool answer_from_cache(request_op* op);
+    void keep_result(const protocol::pending_request& request, const json::value& result);
+    void doubt_list(const protocol::pending_request& request, int code);
+    void note_change(const rpc::message& m);
+    void hear_changes_of(const protocol::cache_key& kept);
+
+    // Subscriptions of the modern era: connection_listening.cpp.
+    void begin_listening();
+    void listen_to(protocol::topic::kind which);
+    [[nodiscard]] bool is_subscription(const request_op& op) const noexcept;
+    void change_subscription(request_op* op);
+    void listen_soon();
+    void send_listens(std::size_t machine);
+    template <class Wanted>
+    void end_subscribing(
+        Wanted wanted, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void give_up_subscribing(
+        std::int64_t id, error_code code, const std::shared_ptr<const diagnostics>& details);
+    void expire_listening(time_point now);
+    [[nodiscard]] time_point next_listening() const;
+    void take_news(
+        std::size_t machine, const protocol::listening::news& news, const listening_failure& why);
+    void end_listen(std::int64_t id, const listening_failure& why);
+    [[nodiscard]] listening_failure ended_by_server() const;
+    bool on_listen_answer(std::int64_t id, const rpc::message& m);
+    bool listen_failed(std::int64_t id, const transport::request_failure& failure);
+    bool on_listen_notice(const rpc::message& m);
+    void end_listening(std::size_t grant);
+    void fail_listening(errc code, const std::string& what, std::string_view remedy);
 
     // Requests of the server that are answered at the same time.
     static constexpr std::size_t max_asked = 16;
@@ -311,6 +346,13 @@ private:
     std::uint64_t last_number_ = 0;
     // By grant.
     std::vector<listener> listeners_;
+    // By grant, and behind them that of the lists; empty in the legacy era.
+    std::vector<protocol::listening> listens_;
+    listen_ids listen_ids_;
+    bool listens_posted_ = false;
+    // Lists that were kept or used as they were, so that their changes are of interest.
+    std::array<bool, 3> lists_kept_{};
+    std::vector<subscribing> subscribing_;
     // For what concerns no lease.
     const std::shared_ptr<notice_queue> notices_;
     // Of the message that is being read.

@@ -163,6 +163,7 @@ void connection_driver::fail_unanswered(errc code, std::string_view what, std::s
     relisting_.reset();
     for (std::size_t grant = 0; grant != state_->grants(); ++grant)
         uncount(state_->grant(grant), table_.settle(grant));
+    fail_listening(code, std::string(what), remedy);
     // The lease has ended, and whoever waits through it learns just that.
     const auto aborted = [this](request_op* op) {
         const bool over = !op->grant->leased(op->generation);

@@ -53,6 +53,7 @@ void connection_driver::give_up(std::int64_t id, error_code code, std::string_vi
         return;
     }
     end_round(id, code, details);
+    give_up_subscribing(id, code, details);
     request_queue found = queue_.extract([id](const request_op& op) { return op.id == id; });
     while (request_op* op = found.pop_front()) {
         uncount(*op);

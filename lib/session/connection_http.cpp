@@ -144,6 +144,8 @@ void connection_driver::fail_start_of(transport::request_failure why)
 
 bool connection_driver::own_request_failed(std::int64_t id, const transport::request_failure& why)
 {
+    if (listen_failed(id, why))
+        return true;
     if (id == baseline_) {
         baseline_.reset();
         return true;

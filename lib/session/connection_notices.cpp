@@ -5,33 +5,6 @@
 
 namespace mcp_pool::detail {
 
-namespace {
-
-std::optional<list_kind> list_of(std::string_view method) noexcept
-{
-    if (method == "notifications/tools/list_changed")
-        return list_kind::tools;
-    if (method == "notifications/prompts/list_changed")
-        return list_kind::prompts;
-    if (method == "notifications/resources/list_changed")
-        return list_kind::resources;
-    return std::nullopt;
-}
-
-// The listen request of the modern era that a notification came through.
-std::optional<std::int64_t> subscription_of(const json::object& params) noexcept
-{
-    const json::value* const meta = params.if_contains("_meta");
-    const json::object* const object = meta ? meta->if_object() : nullptr;
-    const json::value* const id = object
-        ? object->if_contains("io.modelcontextprotocol/subscriptionId")
-        : nullptr;
-    const std::int64_t* const number = id ? id->if_int64() : nullptr;
-    return number ? std::optional(*number) : std::nullopt;
-}
-
-} // namespace
-
 bool connection_driver::hears_of_leases() const noexcept
 {
     const client_handlers* const h = server_->config.handlers.get();
@@ -99,7 +72,7 @@ void connection_driver::tell_subscribers(
     if (!function || !text)
         return;
     if (envelope_->speaks() == era::modern) {
-        const std::optional<std::int64_t> id = subscription_of(params);
+        const std::optional<std::int64_t> id = protocol::subscription_of(params);
         const protocol::pending_request* const listen = id ? table_.find(*id) : nullptr;
         if (listen)
             tell(function, *listen->op->grant, listen->op->generation, listen->op->holder, params);
@@ -120,6 +93,8 @@ void connection_driver::tell_subscribers(
 
 void connection_driver::on_notice(const rpc::message& m)
 {
+    if (on_listen_notice(m))
+        return;
     const client_handlers* const h = server_->config.handlers.get();
     if (!h)
         return;
@@ -132,12 +107,23 @@ void connection_driver::on_notice(const rpc::message& m)
         tell_present(h->elicitation_complete, m.params);
     } else if (method == "notifications/resources/updated") {
         tell_subscribers(h->resource_updated, m.params);
-    } else if (const std::optional<list_kind> list = list_of(method); list && h->list_changed) {
-        auto call = [handlers = server_->config.handlers, context = context_for(nullptr, nullptr),
-                        which = *list] { handlers->list_changed(context, which); };
-        if (!notices_->push(std::move(call), 0))
-            server_->dropped_notices.fetch_add(1, std::memory_order_relaxed);
+    } else if (const auto list = protocol::changed_list(method)) {
+        tell_list_changed(*list);
     }
+}
+
+void connection_driver::tell_list_changed(protocol::topic::kind changed)
+{
+    const list_kind which = changed == protocol::topic::kind::tools ? list_kind::tools
+        : changed == protocol::topic::kind::prompts                 ? list_kind::prompts
+                                                                    : list_kind::resources;
+    const client_handlers* const h = server_->config.handlers.get();
+    if (!h || !h->list_changed)
+        return;
+    auto call = [handlers = server_->config.handlers, context = context_for(nullptr, nullptr),
+                    which] { handlers->list_changed(context, which); };
+    if (!notices_->push(std::move(call), 0))
+        server_->dropped_notices.fetch_add(1, std::memory_order_relaxed);
 }
 
 } // namespace mcp_pool::detail

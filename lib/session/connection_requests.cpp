@@ -86,7 +86,7 @@ void connection_driver::accept(request_op* op, time_point now)
         finish(op, make_error_code(errc::not_sent), nullptr,
             explain(failure_ + " before " + name_of(*op) + " was sent; repeating it is safe",
                 acquire_again));
-    } else {
+    } else if (!answer_from_cache(op)) {
         op->deadline = after(now, timeout_of(*op));
         queue_.push_back(op);
         wake_at(op->deadline);
@@ -120,7 +120,8 @@ void connection_driver::pump()
 void connection_driver::write_queued()
 {
     while (phase_ == phase::ready && !queue_.empty() && !congested() && !relisting_) {
-        if (!queue_.front()->request.notification && table_.size() >= max_in_flight_)
+        const request_op& next = *queue_.front();
+        if (table_.size() >= max_in_flight_ && !next.request.notification && !is_subscription(next))
             return;
         write(queue_.pop_front());
     }
@@ -133,6 +134,10 @@ void connection_driver::write(request_op* op)
         uncount(*op);
         finish(op, make_error_code(code), nullptr, explain(text, remedy));
     };
+    if (is_subscription(*op)) {
+        change_subscription(op);
+        return;
+    }
     if (!protocol::exists(what.method, envelope_->speaks())) {
         refuse(errc::method_not_supported,
             name_of(*op) + " is no request for a session of the "
@@ -169,6 +174,8 @@ void connection_driver::write(request_op* op)
     pending.deadline = op->deadline;
     pending.idle = idle;
     pending.idle_deadline = after(pending.sent_at, idle);
+    if (auto key = key_of(*op))
+        pending.kept_as = std::make_shared<const protocol::cache_key>(std::move(*key));
     table_.insert(pending);
     wake_at(pending.due());
     if (remembers(*op)) {
@@ -332,6 +339,7 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     }
     uncount(*op);
     if (m.type == rpc::message::kind::error) {
+        doubt_list(request, m.error.code);
         circumstances here;
         here.server = server_->config.name;
         diagnostics details = describe(here,
@@ -351,8 +359,10 @@ void connection_driver::settle(const protocol::pending_request& request, rpc::me
     if (!fault.empty())
         finish(op, make_error_code(errc::protocol_error), nullptr,
             explain("the answer to " + name_of(*op) + " cannot be used: " + fault));
-    else
+    else {
+        keep_result(request, m.content);
         finish(op, {}, std::move(m.content), nullptr);
+    }
 }
 
 } // namespace mcp_pool::detail

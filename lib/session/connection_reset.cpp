@@ -41,8 +41,9 @@ bool connection_driver::remembers(const request_op& op) const noexcept
 
 void connection_driver::note_altered(grant_record& of) noexcept
 {
-    of.altered.store(
-        !leftovers_[of.index].empty() || listeners_[of.index].used, std::memory_order_relaxed);
+    const bool listens = !listens_.empty() && !listens_[of.index].wanted().empty();
+    of.altered.store(!leftovers_[of.index].empty() || listeners_[of.index].used || listens,
+        std::memory_order_relaxed);
 }
 
 void connection_driver::reset(std::size_t grant)
@@ -64,6 +65,7 @@ void connection_driver::do_reset(std::size_t grant)
         finish(op, asio::error::operation_aborted, nullptr, nullptr);
     }
     end_rounds_of_lease(state_->grant(grant));
+    end_listening(grant);
     expired_.clear();
     for (const protocol::pending_request& request : table_.pending())
         if (ended(*request.op))
@@ -163,7 +165,7 @@ void connection_driver::do_probe()
 
 bool connection_driver::on_own_answer(std::int64_t id, rpc::message& m)
 {
-    if (on_tools_listed(id, m))
+    if (on_tools_listed(id, m) || on_listen_answer(id, m))
         return true;
     if (id == baseline_) {
         baseline_.reset();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <source_location>
+#include <string>
 
 namespace mcp_pool::detail {
 
@@ -67,6 +68,9 @@ struct grant_record
     std::source_location place;
     // The user's own, where the server has handlers a `lessee` with it; destroyed without a lock.
     std::shared_ptr<void> context;
+
+    // Of the lease, as given to the acquire; null: none. Written and destroyed as `context` is.
+    std::shared_ptr<const std::string> isolation_key;
 
     // Something is to be undone before the next lease. The order matters: what became of the last
     // request is known once it no longer counts.

@@ -88,6 +88,20 @@ reply echo(const json::object& params)
     return reply::result(std::move(result));
 }
 
+// Grants what is asked for. The request stays open.
+reply acknowledgement(const call& c)
+{
+    const json::value* const wanted = c.params.if_contains("notifications");
+    json::object meta;
+    meta["io.modelcontextprotocol/subscriptionId"] = c.id;
+    json::object params;
+    params["notifications"] = wanted ? *wanted : json::value(json::object());
+    params["_meta"] = std::move(meta);
+    return reply::silence().before(
+        R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":)"
+        + json::serialize(params) + "}");
+}
+
 } // namespace
 
 scripted_process::scripted_process(std::shared_ptr<scripted_state> server,
@@ -302,6 +316,8 @@ reply scripted_process::usual_reply(const call& c)
         return reply::exit(1);
     if (c.method == "server/discover")
         return speaks_modern ? discover_result() : unknown_method();
+    if (c.method == "subscriptions/listen" && speaks_modern)
+        return acknowledgement(c);
     if (c.method == "initialize")
         return speaks_legacy ? initialize_result(c.params) : only_modern(c.params);
     if (c.method == "ping")

@@ -9,6 +9,7 @@ server_state::server_state(server_config c, pool_options o, transport::transport
     , options(std::move(o))
     , make_transport(std::move(factory))
     , start_timeout(options.start_timeout)
+    , results(options.cache_bytes)
 {}
 
 std::optional<era> server_state::known_era(time_point now) const

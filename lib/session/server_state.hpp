@@ -2,6 +2,7 @@
 #pragma once
 
 #include "metrics/histogram.hpp"
+#include "session/kept_results.hpp"
 #include "session/known_tools.hpp"
 #include "transport/transport.hpp"
 
@@ -49,6 +50,8 @@ public:
     std::atomic<std::uint64_t> dropped_notices{0};
     // Of the modern era over HTTP.
     known_tools tools;
+    // What servers of the modern era allow to be kept.
+    kept_results results;
     // Requests from writing to answer.
     metrics::histogram call_times;
 

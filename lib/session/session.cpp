@@ -11,8 +11,11 @@ namespace mcp_pool {
 detail::session_ref session::ref() const
 {
     grant_->touched.store(true, std::memory_order_relaxed);
-    return {std::shared_ptr<detail::grant_record>(grant_->state.shared_from_this(), grant_),
-        grant_->generation.load(), detail::lessee_of(*grant_)};
+    detail::session_ref of(
+        std::shared_ptr<detail::grant_record>(grant_->state.shared_from_this(), grant_),
+        grant_->generation.load(), detail::lessee_of(*grant_));
+    of.isolation_key = grant_->isolation_key;
+    return of;
 }
 
 asio::awaitable<std::vector<tool>> session::list_tools(call_options options)

@@ -1,5 +1,6 @@
 // The listings of a session: every page, within bounds.
 #include "protocol/listing.hpp"
+#include "protocol/versions.hpp"
 #include "session/exchange.hpp"
 #include "session/failure.hpp"
 #include "session/session_state.hpp"
@@ -48,6 +49,13 @@ error fault_of(const session_ref& session, const protocol::listing& list, call_o
     return error(make_error_code(errc::protocol_error), std::move(details));
 }
 
+// Whether a cursor may be unknown to the server because the page that it stands in was kept.
+bool is_stale_cursor(const session_ref& session, const error& failure, const call_options& options)
+{
+    return session.grant->state.info->era == era::modern && !options.fresh
+        && failure.code() == error_code(protocol::invalid_params, rpc_category());
+}
+
 } // namespace
 
 template <class Item>
@@ -66,7 +74,22 @@ asio::awaitable<std::vector<Item>> list_all(session_ref session, call_options op
         if (limited && page > 0)
             what.options.timeout = std::max<duration>(deadline - clock::now(), duration(1));
         asio::awaitable<json::value> sent = exchange<json::value>(session, std::move(what));
-        json::value result = co_await std::move(sent);
+        json::value result;
+        bool stale = false;
+        try {
+            result = co_await std::move(sent);
+        } catch (const error& failure) {
+            stale = page > 0 && is_stale_cursor(session, failure, options);
+            if (!stale)
+                throw;
+        }
+        if (stale) {
+            // The pages before it were kept; the server is asked for all of them.
+            options.fresh = true;
+            list = protocol::listing(method_of<Item>::name);
+            page = 0;
+            continue;
+        }
         more = list.take(std::move(result));
     }
     if (!list.fault().empty())

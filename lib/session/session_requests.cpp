@@ -34,6 +34,7 @@ request call_tool_request(std::string name, json::object arguments, call_options
 
 request ping_request(mcp_pool::era era, call_options options)
 {
+    options.fresh = true;
     return {era == mcp_pool::era::legacy ? "ping" : "server/discover", json::object(),
         std::move(options)};
 }

@@ -1,5 +1,6 @@
 #include "session/session_state.hpp"
 
+#include "protocol/trace.hpp"
 #include "session/connection.hpp"
 
 #include <boost/asio/system_executor.hpp>
@@ -95,6 +96,17 @@ void add_level(const grant_record& grant, request_op& op)
     op.request.options.meta.emplace(key, json::string_view(name.data(), name.size()));
 }
 
+// Where the request belongs in the caller's trace.
+void add_trace(request_op& op)
+{
+    const trace_context& trace = op.request.options.trace;
+    if (op.request.notification
+        || (trace.traceparent.empty() && trace.tracestate.empty() && trace.baggage.empty()))
+        return;
+    const json::value* const given = op.request.params.if_contains("_meta");
+    protocol::add_trace(trace, op.request.options.meta, given ? given->if_object() : nullptr);
+}
+
 } // namespace
 
 void start_request(const session_ref& session, request_op* op)
@@ -105,8 +117,9 @@ void start_request(const session_ref& session, request_op* op)
     }
     try {
         add_level(*session.grant, *op);
+        add_trace(*op);
     } catch (const std::bad_alloc&) {
-        // The server then tells less of this one request, which is better than losing it.
+        // Less is then told of this one request, which is better than losing it.
     }
     if (session.grant->state.with_io([op](connection& io) { io.submit(op); }))
         return;

@@ -37,7 +37,8 @@ struct node_fixture : process_fixture
 {
     // Starts `node` itself: no npx, no shell.
     void open_node(const fs::path& script, std::vector<std::string> args = {},
-        pool_overrides options = {}, era_choice era = era_choice::auto_detect)
+        pool_overrides options = {}, era_choice era = era_choice::auto_detect,
+        std::shared_ptr<const client_handlers> handlers = nullptr)
     {
         args.insert(args.begin(), script.string());
         stdio_server process;
@@ -47,6 +48,7 @@ struct node_fixture : process_fixture
         server_config config("tested", std::move(process));
         config.pool = options;
         config.era = era;
+        config.handlers = std::move(handlers);
         pool.emplace(context.get_executor(), std::move(config));
     }
 
@@ -57,7 +59,7 @@ struct node_fixture : process_fixture
             session->call_tool(std::move(tool), std::move(arguments)), where);
         BOOST_TEST_CONTEXT("line " << where.line())
         BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
-        return *result->value;
+        return std::move(*result->value);
     }
 
     // What an operation gives; fails the test if it fails.
@@ -68,7 +70,7 @@ struct node_fixture : process_fixture
         const auto result = finish(std::move(operation), where);
         BOOST_TEST_CONTEXT("line " << where.line())
         BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
-        return *result->value;
+        return std::move(*result->value);
     }
 
     std::set<std::string> tool_names(lease& session)
@@ -366,9 +368,87 @@ BOOST_AUTO_TEST_CASE(takes_the_log_level_with_each_request_of_the_modern_era)
     BOOST_TEST(!finish(session->set_log_level(log_level::warning))->failure);
     BOOST_TEST(call(session, "echo", object("message", "hi")).text() == "hi");
     check_failure(finish(session->subscribe("test:a")), errc::method_not_supported,
-        {"resources/subscribe", "subscriptions/listen"});
+        {"test:a", "acknowledges"});
     check_failure(
         finish(session->list_prompts()), error_code(-32601, rpc_category()), {"prompts/list"});
+}
+
+BOOST_AUTO_TEST_CASE(tells_those_who_listen_of_what_changes)
+{
+    std::vector<std::string> updates;
+    std::size_t lists = 0;
+    auto handlers = std::make_shared<client_handlers>();
+    handlers->resource_updated = [&](const request_context& of, const json::object& params) {
+        updates.push_back(of.isolation_key + ": " + std::string(params.at("uri").as_string()));
+    };
+    handlers->list_changed = [&](const request_context&, list_kind which) {
+        BOOST_TEST((which == list_kind::tools));
+        ++lists;
+    };
+    pool_overrides alone;
+    alone.max_size = 1;
+    open_node(node_servers / "dual-era-server.mjs", {"changing"}, alone, era_choice::auto_detect,
+        handlers);
+    const auto acquire_for = [&](std::string who) {
+        acquire_options options(30s);
+        options.isolation_key = std::move(who);
+        return got(pool->acquire(std::move(options)));
+    };
+    int pid = 0;
+    {
+        lease session = acquire_for("Ada");
+        pid = session->pid();
+        call(session, "count", {});
+        BOOST_TEST(updates.empty());
+        BOOST_TEST(!finish(session->subscribe("test:other"))->failure);
+        BOOST_TEST(!finish(session->subscribe("test:counter"))->failure);
+        call(session, "count", {});
+        until([&] { return updates.size() == 1; });
+        BOOST_TEST(!finish(session->unsubscribe("test:other"))->failure);
+        call(session, "count", {});
+        until([&] { return updates.size() == 2; });
+        BOOST_TEST(!finish(session->unsubscribe("test:counter"))->failure);
+        BOOST_TEST(call(session, "count", {}).text() == "4");
+        BOOST_TEST(!finish(session->subscribe("test:counter"))->failure);
+        call(session, "grow", object("name", "another"));
+        until([&] { return lists == 1; });
+    }
+    lease session = acquire_for("Ada");
+    BOOST_TEST(session->pid() == pid);
+    call(session, "count", {});
+    BOOST_TEST(call(session, "count", {}).text() == "6");
+    BOOST_TEST(updates == (std::vector<std::string>{"Ada: test:counter", "Ada: test:counter"}),
+        boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(allows_results_to_be_kept_until_it_says_that_they_have_changed)
+{
+    pool_overrides alone;
+    alone.max_size = 1;
+    open_node(node_servers / "dual-era-server.mjs", {"changing"}, alone);
+    const auto count = [this](lease& session, std::string_view expected) {
+        const resource_result got_now = got(session->read_resource("test:counter"));
+        BOOST_TEST(got_now.text() == expected);
+    };
+    {
+        lease session = acquire();
+        BOOST_TEST(tool_names(session) == (std::set<std::string>{"count", "grow"}),
+            boost::test_tools::per_element());
+        count(session, "0");
+        call(session, "count", {});
+        // It changed, but nobody asked to be told.
+        count(session, "0");
+        BOOST_TEST(!finish(session->subscribe("test:counter"))->failure);
+        call(session, "count", {});
+        // Its word comes before the answer of the tool.
+        count(session, "2");
+    }
+    lease session = acquire();
+    BOOST_TEST(tool_names(session).size() == 2u);
+    BOOST_TEST(pool->stats().cache_hits == 2u);
+    call(session, "grow", object("name", "another"));
+    BOOST_TEST(tool_names(session).contains("another"));
+    BOOST_TEST(pool->stats().cache_hits == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(is_spoken_to_in_the_legacy_era_if_so_configured)

@@ -282,4 +282,36 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(other->value.has_value());
 }
 
+BOOST_FIXTURE_TEST_CASE(
+    what_is_kept_of_a_private_result_is_found_by_later_leases_with_its_key, keyed_modern_pool)
+{
+    server.on_request([](const call& c) -> std::optional<reply> {
+        if (c.method != "resources/read")
+            return std::nullopt;
+        json::object result;
+        result["resultType"] = "complete";
+        result["contents"] = json::array();
+        result["ttlMs"] = 3'600'000;
+        result["cacheScope"] = "private";
+        return reply::result(std::move(result));
+    });
+    open();
+    const auto read = [this](lease session) {
+        const auto got = finish(session->read_resource("test:a"));
+        BOOST_TEST(got->value.has_value());
+        return server.count("resources/read");
+    };
+    BOOST_TEST(read(acquire_for("a")) == 1u);
+    BOOST_TEST(read(acquire_for("a")) == 1u);
+    BOOST_TEST(read(acquire_for("b")) == 2u);
+    BOOST_TEST(read(acquire()) == 3u);
+    BOOST_TEST(read(acquire_for("a")) == 3u);
+    BOOST_TEST(read(acquire()) == 3u);
+    BOOST_TEST(pool->stats().cache_hits == 3u);
+    BOOST_TEST(pool->stats().created == 1u);
+    // Another generation of servers is asked again.
+    pool->evict_all();
+    BOOST_TEST(read(acquire_for("a")) == 4u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

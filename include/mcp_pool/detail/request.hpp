@@ -32,6 +32,8 @@ struct session_ref
     std::uint64_t generation = 0;
     // Who holds the lease; null where the server has no handlers.
     std::shared_ptr<const lessee> holder;
+    // Of the lease; null: none.
+    std::shared_ptr<const std::string> isolation_key;
 
     session_ref() = default;
     session_ref(std::shared_ptr<grant_record> of, std::uint64_t g,
@@ -98,6 +100,7 @@ public:
     std::uint64_t generation = 0;
     // As in session_ref.
     std::shared_ptr<const lessee> holder;
+    std::shared_ptr<const std::string> isolation_key;
     // JSON-RPC id, unique in its connection; reserved before the operation can be cancelled. A request
     // that is sent again is sent with another one.
     std::int64_t id = 0;

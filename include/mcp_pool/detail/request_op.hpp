@@ -60,6 +60,7 @@ public:
         op->grant = session.grant.get();
         op->generation = session.generation;
         op->holder = session.holder;
+        op->isolation_key = session.isolation_key;
         auto slot = asio::get_associated_cancellation_slot(op->delivery_.handler());
         if (slot.is_connected())
             slot.template emplace<canceller>(session.grant, op->id);

@@ -38,7 +38,8 @@ namespace testing {
 enum class personality {
     // Speaks 2024-11-05 to 2025-11-25; `server/discover` is an unknown method.
     legacy,
-    // Speaks 2026-07-28 only; `initialize` is refused with -32022.
+    // Speaks 2026-07-28 only; `initialize` is refused with -32022. Subscriptions are acknowledged as
+    // asked for.
     modern,
     // Speaks both.
     dual,

@@ -260,9 +260,11 @@ void http_link::finished(message_exchange& exchange)
     if (opening_ != &exchange)
         return;
     opening_ = nullptr;
-    release_held();
-    if (server_->listens && !stopping_ && events_)
+    // First, and on the connection that is there: what the server has to say on account of the first
+    // request it may say in this stream alone, and loses it where nobody has opened that yet.
+    if (server_->listens && events_)
         listen();
+    release_held();
 }
 
 void http_link::failed(message_exchange& exchange, request_failure why)

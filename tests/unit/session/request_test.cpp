@@ -102,6 +102,44 @@ BOOST_AUTO_TEST_CASE(garbage_batches_and_requests_in_the_middle_do_not_disturb_a
     BOOST_TEST(r.server.answers()[0].at("id").as_string() == "q");
 }
 
+BOOST_AUTO_TEST_CASE(one_line_of_2025_03_26_may_answer_several_requests_and_report_besides)
+{
+    pool_options two_at_a_time = patient();
+    two_at_a_time.max_requests_in_flight = 2;
+    rig r(personality::legacy, two_at_a_time);
+    std::int64_t first = 0;
+    r.server.on_request([&first](const call& c) -> std::optional<reply> {
+        if (c.method == "initialize")
+            return reply::result(json::parse(R"({"protocolVersion":"2025-03-26","capabilities":{},
+                "serverInfo":{"name":"batches","version":"1"}})")
+                                     .as_object());
+        if (c.method != "tools/call")
+            return std::nullopt;
+        if (first == 0) {
+            first = id_of(c);
+            return reply::silence();
+        }
+        return reply::raw({"[" + answer_line(id_of(c), R"({"text":"second"})")
+            + R"(,{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)"
+            + std::to_string(first) + R"(,"progress":1}},)"
+            + R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"},)"
+            + answer_line(first, R"({"text":"first"})") + "]"});
+    });
+    r.lease();
+    BOOST_TEST(r.view().protocol_version() == "2025-03-26");
+    call_options watched;
+    watched.progress = [](const progress&) {};
+    const auto one = r.call("tools/call", {}, watched);
+    const auto other = r.call();
+    r.finish(one);
+    r.finish(other);
+    BOOST_TEST(one->result.as_object().at("text").as_string() == "first");
+    BOOST_TEST(other->result.as_object().at("text").as_string() == "second");
+    BOOST_TEST(one->progress == std::vector<double>{1}, boost::test_tools::per_element());
+    BOOST_TEST(r.unanswered() == 0u);
+    BOOST_TEST(r.shared->garbage_lines == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_modern_server_gets_no_answers_to_requests_it_must_not_send)
 {
     rig r(personality::modern);

@@ -67,11 +67,10 @@ completion_argument half_typed()
     return argument;
 }
 
-// One use of every member; those that an era does not have fail there.
+// One use of every member.
 void use_everything(rig& r)
 {
     session& s = r.view();
-    const bool modern = s.era() == era::modern;
     BOOST_TEST(await(r, s.set_log_level(log_level::warning)).value.has_value());
     BOOST_TEST(await(r, s.ping()).value.has_value());
     BOOST_TEST(await(r, s.list_tools()).value->size() == 1u);
@@ -88,8 +87,8 @@ void use_everything(rig& r)
     completion_argument plain("x", "");
     BOOST_TEST(
         await(r, s.complete(completion_reference::resource("test:{x}"), plain)).value.has_value());
-    BOOST_TEST(await(r, s.subscribe("test:a")).value.has_value() == !modern);
-    BOOST_TEST(await(r, s.unsubscribe("test:a")).value.has_value() == !modern);
+    BOOST_TEST(await(r, s.subscribe("test:a")).value.has_value());
+    BOOST_TEST(await(r, s.unsubscribe("test:a")).value.has_value());
 }
 
 // A Python that has jsonschema: the first one found, or the system's, which python3-jsonschema is for.
@@ -185,14 +184,18 @@ BOOST_AUTO_TEST_CASE(
         use_everything(r);
         call_options watched;
         watched.progress = [](const progress&) {};
-        watched.meta["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        watched.trace.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        watched.trace.tracestate = "congo=t61";
+        watched.trace.baggage = "userId=alice";
         BOOST_TEST(await(r, r.view().read_resource("test:a", watched)).value.has_value());
         const std::size_t calls = r.server.count("tools/call");
         asio::cancellation_signal signal;
         const auto given_up = r.call("tools/call", with_message("given up"), {}, signal.slot());
         r.until([&] { return r.server.count("tools/call") > calls; });
         signal.emit(asio::cancellation_type::terminal);
-        r.until([&] { return r.server.count("notifications/cancelled") == 1; });
+        r.until([&] {
+            return r.server.count("notifications/cancelled") == (p == personality::legacy ? 1 : 2);
+        });
 
         // The first message goes to a server whose era is not known yet.
         std::vector<call> of_its_era, first;
@@ -203,7 +206,7 @@ BOOST_AUTO_TEST_CASE(
             (question ? first : of_its_era).push_back(std::move(c));
         }
         // Nothing is valid for want of being sent.
-        BOOST_TEST(methods.size() == (p == personality::legacy ? 16u : 10u));
+        BOOST_TEST(methods.size() == (p == personality::legacy ? 16u : 11u));
         if (p == personality::legacy)
             BOOST_TEST(faults(first, "schema-2026-07-28.json") == "");
         BOOST_TEST(
@@ -270,6 +273,36 @@ BOOST_AUTO_TEST_CASE(the_twins_do_the_same)
     BOOST_TEST(r.unanswered() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_tool_says_of_itself_is_kept_to_the_last_keyword)
+{
+    // In this order, with numbers as they are written here, and with keywords and members that nobody here knows.
+    const std::string schema =
+        R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object",)"
+        R"("$defs":{"address":{"$anchor":"addressDef","type":"object","properties":{)"
+        R"("street":{"type":"string"}}}},"properties":{"name":{"type":"string"},)"
+        R"("address":{"$ref":"#/$defs/address"},"n":{"maximum":1.5E0,"minimum":-9007199254740993}},)"
+        R"("allOf":[{"anyOf":[{"required":["a"]},{"required":["b"]}]}],"if":{"properties":{)"
+        R"("name":{"const":"x"}}},"then":{"required":["address"]},"else":{"not":{}},)"
+        R"("dependentSchemas":{},"unevaluatedProperties":false,"x-vendor":[null,true],)"
+        R"("additionalProperties":false})";
+    const std::string tool = R"({"name":"t","inputSchema":)" + schema + R"(,"outputSchema":)"
+        + schema + R"(,"x-member":{"kept":[1,{"too":null}]}})";
+    for (const personality p : both_eras) {
+        rig r(p);
+        r.server.on_request([&](const call& c) -> std::optional<reply> {
+            if (c.method != "tools/list")
+                return std::nullopt;
+            return reply::result(json::parse(R"({"tools":[)" + tool + "]}").as_object());
+        });
+        r.lease();
+        const auto listed = await(r, r.view().list_tools());
+        BOOST_TEST_REQUIRE(listed.value->size() == 1u);
+        BOOST_TEST(
+            json::serialize(listed.value->at(0).raw()) == json::serialize(json::parse(tool)));
+        BOOST_TEST(json::serialize(listed.value->at(0).input_schema()) == schema);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_the_server_did_not_declare_is_asked_all_the_same)
 {
     rig r;
@@ -278,20 +311,6 @@ BOOST_AUTO_TEST_CASE(what_the_server_did_not_declare_is_asked_all_the_same)
     const auto refused = await(r, r.view().list_prompts());
     BOOST_TEST((refused.code == error_code(-32601, rpc_category())));
     BOOST_TEST(r.server.count("prompts/list") == 1u);
-}
-
-BOOST_AUTO_TEST_CASE(a_subscription_fails_in_the_modern_era_and_says_what_there_is_instead)
-{
-    rig r(personality::modern);
-    r.lease();
-    for (const bool begins : {true, false}) {
-        const auto refused = await(
-            r, begins ? r.view().subscribe("test:a") : r.view().unsubscribe("test:a"));
-        BOOST_TEST((refused.code == errc::method_not_supported));
-        BOOST_TEST(contains(refused.details.message, "modern era"), refused.details.message);
-        BOOST_TEST(contains(refused.details.message, "subscriptions/listen"));
-    }
-    BOOST_TEST(r.server.count("resources/subscribe") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(typed_members_leave_behind_what_a_reset_undoes)
