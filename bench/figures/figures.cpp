@@ -142,7 +142,8 @@ int run_all(const settings& asked)
     json::array all;
     text_table table({"figure", "bound", "measured", "verdict"});
     for (const std::string name : {"hit_path", "hand_over", "contention", "scale", "compare",
-             "call_round_trip", "big_parent", "embedded_server", "kill_storm", "everything"}) {
+             "call_round_trip", "http_round_trip", "multiplexed", "payloads", "big_parent",
+             "embedded_server", "kill_storm", "everything"}) {
         if (!asked.only.empty()
             && std::find(asked.only.begin(), asked.only.end(), name) == asked.only.end())
             continue;

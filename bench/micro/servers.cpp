@@ -17,19 +17,25 @@ namespace {
 const std::filesystem::path fixtures = std::filesystem::path(MCP_POOL_SOURCE_DIR) / "tests"
     / "fixtures" / "node";
 
+const std::filesystem::path packages = fixtures / "node_modules" / "@modelcontextprotocol";
+
 std::filesystem::path everything_script()
 {
-    return fixtures / "node_modules" / "@modelcontextprotocol" / "server-everything" / "dist"
-        / "index.js";
+    return packages / "server-everything" / "dist" / "index.js";
+}
+
+bool is_installed(const std::filesystem::path& file, const std::string& package)
+{
+    if (std::filesystem::exists(file))
+        return true;
+    std::cerr << "SKIPPED: " << package << " is not installed: run `npm ci --ignore-scripts` in "
+              << fixtures.string() << "\n";
+    return false;
 }
 
 bool has_everything()
 {
-    if (std::filesystem::exists(everything_script()))
-        return true;
-    std::cerr << "SKIPPED: server-everything is not installed: run `npm ci --ignore-scripts` in "
-              << fixtures.string() << "\n";
-    return false;
+    return is_installed(everything_script(), "server-everything");
 }
 
 } // namespace
@@ -64,6 +70,14 @@ std::optional<std::vector<std::string>> everything_command()
     if (!has_everything())
         return std::nullopt;
     return std::vector<std::string>{"node", everything_script().string(), "stdio"};
+}
+
+std::optional<std::string> node_client_script()
+{
+    if (!is_installed(packages / "sdk" / "package.json", "@modelcontextprotocol/sdk"))
+        return std::nullopt;
+    const std::filesystem::path source(MCP_POOL_SOURCE_DIR);
+    return (source / "bench" / "reference" / "node_client.mjs").string();
 }
 
 int reported_pid(std::string_view answer)

@@ -21,6 +21,10 @@ std::optional<server_config> everything_server(const std::string& token_log);
 // How server-everything is started by somebody who needs no testimony.
 std::optional<std::vector<std::string>> everything_command();
 
+// The client on @modelcontextprotocol/sdk that calls are compared with; nothing if the package is not
+// installed, which is then said on stderr.
+std::optional<std::string> node_client_script();
+
 // The process id that an answer of one of these servers names; 0 if it names none.
 int reported_pid(std::string_view answer);
 

@@ -111,6 +111,18 @@ double cpu_seconds(int who)
     return seconds(r.ru_utime) + seconds(r.ru_stime);
 }
 
+// A size in /proc/self/status; 0 if there is none of this name.
+double mib_in_status(std::string_view name)
+{
+    const std::string status = read_short_file("/proc/self/status");
+    const auto at = status.find(name);
+    if (at == std::string::npos)
+        return 0;
+    std::string_view rest = std::string_view(status).substr(at + name.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+    return static_cast<double>(to_number<long>(word(rest))) / 1024.0;
+}
+
 } // namespace
 
 std::vector<process> descendants()
@@ -186,13 +198,12 @@ std::size_t open_descriptors()
 
 double resident_anonymous_mib()
 {
-    const std::string status = read_short_file("/proc/self/status");
-    const auto at = status.find("RssAnon:");
-    if (at == std::string::npos)
-        return 0;
-    std::string_view rest = std::string_view(status).substr(at + 8);
-    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-    return static_cast<double>(to_number<long>(word(rest))) / 1024.0;
+    return mib_in_status("RssAnon:");
+}
+
+double peak_resident_mib()
+{
+    return mib_in_status("VmHWM:");
 }
 
 bool pin_all_threads(int cpu)
@@ -213,6 +224,17 @@ bool pin_all_threads(int cpu)
         done = ::sched_setaffinity(thread, sizeof wanted, &wanted) == 0 && done;
     });
     return done;
+}
+
+int some_cpu()
+{
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    ::sched_getaffinity(0, sizeof allowed, &allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(static_cast<std::size_t>(cpu), &allowed))
+            return cpu;
+    return 0;
 }
 
 std::string program_directory()

@@ -44,10 +44,16 @@ std::size_t open_descriptors();
 // Resident anonymous memory of this process in MiB: what a fork would have to copy page tables for.
 double resident_anonymous_mib();
 
+// The most that this process ever had resident, in MiB.
+double peak_resident_mib();
+
 // Pins every thread of this process to one CPU, or lets all of them run wherever they were allowed
 // to at the first call (`cpu` < 0). Children inherit it from the thread that starts them. False if
 // the system refuses.
 bool pin_all_threads(int cpu);
+
+// The first CPU that this process may use.
+int some_cpu();
 
 // The directory of the running program.
 std::string program_directory();

@@ -20,4 +20,27 @@ struct program_result
 // `words` are the program, looked up in PATH if it has no slash, and its arguments.
 program_result run_program(const std::vector<std::string>& words);
 
+// A program that runs beside this one: a server that ends with its standard input. Starts with the
+// object and is waited for at its end.
+class background_program
+{
+public:
+    // Words as above. Throws if it cannot be started or ends without having printed a line.
+    explicit background_program(const std::vector<std::string>& words);
+    background_program(const background_program&) = delete;
+    background_program& operator=(const background_program&) = delete;
+    ~background_program();
+
+    // The first line that it printed, without its end.
+    [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
+
+private:
+    void end() noexcept;
+
+    int pid_ = 0;
+    int input_ = -1;
+    int output_ = -1;
+    std::string first_line_;
+};
+
 } // namespace mcp_pool::bench

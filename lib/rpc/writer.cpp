@@ -2,8 +2,27 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace mcp_pool::rpc {
+
+namespace {
+
+// Beyond these the serializer does it: it finds what is to be escaped sixteen bytes at a time, and needs
+// no stack of ours for what is deeply nested.
+constexpr std::size_t longest_looked_at = 256;
+constexpr std::size_t deepest = 16;
+
+// Nothing in it has to be escaped.
+bool is_plain(std::string_view text) noexcept
+{
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\')
+            return false;
+    return true;
+}
+
+} // namespace
 
 void writer::begin(std::size_t size_hint)
 {
@@ -30,27 +49,97 @@ void writer::drain()
 
 void writer::string(std::string_view text)
 {
+    if (text.size() <= longest_looked_at && is_plain(text)) {
+        line_ += '"';
+        line_ += text;
+        line_ += '"';
+        return;
+    }
+    // Growing a long line step by step would copy it over and over, and take twice the memory.
+    const std::size_t at_least = line_.size() + text.size() + 64;
+    if (at_least > line_.capacity())
+        line_.reserve(at_least);
     serializer_.reset(json::string_view(text.data(), text.size()));
     drain();
 }
 
 void writer::value(const json::value& v)
 {
-    serializer_.reset(&v);
-    drain();
+    write(v, 0);
 }
 
 void writer::object(const json::object& v)
 {
-    serializer_.reset(&v);
-    drain();
+    write(v, 0);
 }
 
 void writer::member(std::string_view key, const json::value& v)
 {
     string(key);
     line_ += ':';
-    value(v);
+    write(v, 0);
+}
+
+// What messages mostly consist of, without the serializer, whose every use costs as much as a short
+// string.
+void writer::write(const json::value& v, std::size_t depth)
+{
+    switch (v.kind()) {
+    case json::kind::null:
+        raw("null");
+        return;
+    case json::kind::bool_:
+        raw(v.get_bool() ? "true" : "false");
+        return;
+    case json::kind::int64:
+        integer(v.get_int64());
+        return;
+    case json::kind::string:
+        string(std::string_view(v.get_string().data(), v.get_string().size()));
+        return;
+    case json::kind::object:
+        write(v.get_object(), depth);
+        return;
+    case json::kind::array:
+        write(v.get_array(), depth);
+        return;
+    default:
+        serializer_.reset(&v);
+        drain();
+        return;
+    }
+}
+
+void writer::write(const json::object& v, std::size_t depth)
+{
+    if (depth == deepest) {
+        serializer_.reset(&v);
+        drain();
+        return;
+    }
+    char before = '{';
+    for (const auto& each : v) {
+        line_ += std::exchange(before, ',');
+        string(std::string_view(each.key().data(), each.key().size()));
+        line_ += ':';
+        write(each.value(), depth + 1);
+    }
+    raw(before == '{' ? "{}" : "}");
+}
+
+void writer::write(const json::array& v, std::size_t depth)
+{
+    if (depth == deepest) {
+        serializer_.reset(&v);
+        drain();
+        return;
+    }
+    char before = '[';
+    for (const json::value& each : v) {
+        line_ += std::exchange(before, ',');
+        write(each, depth + 1);
+    }
+    raw(before == '[' ? "[]" : "]");
 }
 
 std::string writer::finish()

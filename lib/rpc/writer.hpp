@@ -3,10 +3,12 @@
 
 #include <mcp_pool/detail/namespaces.hpp>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serializer.hpp>
 #include <boost/json/value.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,6 +48,9 @@ public:
 
 private:
     void drain();
+    void write(const json::value& v, std::size_t depth);
+    void write(const json::object& v, std::size_t depth);
+    void write(const json::array& v, std::size_t depth);
 
     std::string line_;
     json::serializer serializer_;

@@ -150,6 +150,7 @@ private:
     void take_inbox();
     void accept(request_op* op, time_point now);
     void pump();
+    void write_queued();
     void write(request_op* op);
     [[nodiscard]] bool may_be_sent_again(const request_op& op) const noexcept;
     // `method` is empty of an answer, `id` null of what is no request.

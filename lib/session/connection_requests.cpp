@@ -104,6 +104,21 @@ bool connection_driver::congested() const noexcept
 
 void connection_driver::pump()
 {
+    if (!queue_.several() || !transport_ || !transport_->begin_burst()) {
+        write_queued();
+        return;
+    }
+    try {
+        write_queued();
+    } catch (const std::exception&) {
+        transport_->end_burst();
+        throw;
+    }
+    note_buffered(transport_->end_burst());
+}
+
+void connection_driver::write_queued()
+{
     while (phase_ == phase::ready && !queue_.empty() && !congested() && !relisting_) {
         const request_op& next = *queue_.front();
         if (table_.size() >= max_in_flight_ && !next.request.notification && !is_subscription(next))

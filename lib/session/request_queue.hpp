@@ -19,6 +19,7 @@ public:
     request_queue& operator=(request_queue&&) = delete;
 
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] bool several() const noexcept { return first_ != last_; }
     [[nodiscard]] request_op* front() const noexcept { return first_; }
 
     void push_back(request_op* op) noexcept

@@ -26,6 +26,7 @@ json::object with_uri(const std::string& uri)
 request call_tool_request(std::string name, json::object arguments, call_options options)
 {
     json::object params;
+    params.reserve(2);
     params["name"] = name;
     params["arguments"] = std::move(arguments);
     return typed("tools/call", std::move(params), std::move(options));

@@ -19,6 +19,12 @@ public:
     {
         return link_->send(std::move(line));
     }
+    bool begin_burst() override
+    {
+        link_->begin_burst();
+        return true;
+    }
+    std::size_t end_burst() override { return link_->end_burst(); }
     void stop(stop_step step) override { link_->stop(step); }
     std::function<void()> kill_switch() const override { return link_->kill_switch(); }
     std::shared_ptr<const descriptor> pidfd() const override { return link_->pidfd(); }

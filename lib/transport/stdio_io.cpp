@@ -20,6 +20,9 @@ constexpr std::size_t largest_buffer = std::size_t{64} << 10;
 // What can be in a pipe when its process has exited, unless somebody else goes on writing.
 constexpr std::size_t largest_rest = std::size_t{1} << 20;
 
+// Lines that are kept back until their burst ends: as much as a pipe takes at once.
+constexpr std::size_t largest_burst = std::size_t{64} << 10;
+
 // A server that floods stderr gets its turn like others.
 constexpr std::size_t errors_at_a_time = std::size_t{64} << 10;
 
@@ -57,6 +60,17 @@ void stdio_link::take_output(std::string_view chunk)
     note_output();
     if (deaf_ || !listened())
         return;
+    // What the answers in one chunk make room for goes out together.
+    begin_burst();
+    deliver_lines(chunk);
+    const bool told = !kept_back_;
+    const std::size_t left = end_burst();
+    if (!told && left != 0 && listened())
+        events_->on_write_progress(left);
+}
+
+void stdio_link::deliver_lines(std::string_view chunk)
+{
     lines_.feed(chunk);
     try {
         for (;;) {
@@ -197,11 +211,36 @@ std::size_t stdio_link::send(std::string line)
 {
     if (!accepts_lines_)
         return 0;
-    if (!input_ || writing_.waiting() != 0) {
+    if (!input_ || writing_.waiting() != 0 || bursts_ != 0) {
         writing_.push(std::move(line));
-        return writing_.waiting();
+        if (bursts_ == 0 || !input_ || awaiting_writable_)
+            return writing_.waiting();
+        kept_back_ = true;
+        return writing_.waiting() < largest_burst ? 0 : write_kept_back();
     }
     if (const int error = writing_.write(input_->native_handle(), std::move(line))) {
+        fail_writing(error);
+        return 0;
+    }
+    if (writing_.waiting() != 0)
+        await_writable();
+    return writing_.waiting();
+}
+
+std::size_t stdio_link::end_burst()
+{
+    --bursts_;
+    if (!kept_back_)
+        return writing_.waiting();
+    return bursts_ == 0 ? write_kept_back() : 0;
+}
+
+std::size_t stdio_link::write_kept_back()
+{
+    kept_back_ = false;
+    if (!input_)
+        return writing_.waiting();
+    if (const int error = writing_.flush(input_->native_handle())) {
         fail_writing(error);
         return 0;
     }

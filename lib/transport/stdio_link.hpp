@@ -36,6 +36,9 @@ public:
 
     void start();
     std::size_t send(std::string line);
+    // See transport::begin_burst().
+    void begin_burst() noexcept { ++bursts_; }
+    std::size_t end_burst();
     void stop(stop_step step);
     // The transport is being destroyed.
     void abandon() noexcept;
@@ -58,7 +61,7 @@ private:
     void read_output();
     void on_output(const error_code& code, std::size_t size);
     void take_output(std::string_view chunk);
-    void deliver_line(std::string_view line);
+    void deliver_lines(std::string_view chunk);
     void give_up_reading();
     void output_has_ended();
     void drain_output();
@@ -70,6 +73,7 @@ private:
     void errors_have_ended();
     void note_output();
 
+    std::size_t write_kept_back();
     void await_writable();
     void on_writable();
     void fail_writing(int error);
@@ -103,6 +107,9 @@ private:
     write_queue writing_;
     bool accepts_lines_ = true;
     bool awaiting_writable_ = false;
+    // Begun and not ended; lines wait for the end of the last, and their sender was told of none.
+    std::size_t bursts_ = 0;
+    bool kept_back_ = false;
 
     rpc::line_assembler lines_;
     std::vector<char> buffer_;

@@ -179,6 +179,12 @@ public:
     // Without effect after on_write_failed() and after stop().
     virtual std::size_t send(std::string line, const message_facts& facts = {}) = 0;
 
+    // What is sent until end_burst() may wait for that, so that many small messages go out together.
+    // False: this transport has no bursts, and end_burst() is not to be called. May be nested.
+    [[nodiscard]] virtual bool begin_burst() { return false; }
+    // Returns what send() returns.
+    virtual std::size_t end_burst() { return 0; }
+
     // Nobody waits any more for the answer to the request with this id. True: the server is told so by
     // this alone, without a message.
     virtual bool cancel(std::int64_t id);

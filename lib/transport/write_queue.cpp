@@ -57,7 +57,7 @@ int write_queue::write(int fd, std::string line)
 int write_queue::flush(int fd)
 {
     while (!lines_.empty()) {
-        std::array<iovec, 16> pieces;
+        std::array<iovec, 64> pieces;
         const std::size_t count = std::min(lines_.size(), pieces.size());
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t skipped = i == 0 ? written_ : 0;

@@ -4,6 +4,8 @@
 #include "harness/svg.hpp"
 #include "load/fifo_lock.hpp"
 #include "load/workload.hpp"
+#include "support/processes.hpp"
+#include "support/program.hpp"
 #include "support/recorder.hpp"
 #include "support/text.hpp"
 
@@ -14,9 +16,14 @@
 #include <boost/json/serialize.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
 
 using namespace mcp_pool;
 using namespace mcp_pool::bench;
@@ -227,6 +234,39 @@ BOOST_AUTO_TEST_CASE(numbers_read_well)
     BOOST_TEST(duration_text(0.0173) == "17.3 µs");
     BOOST_TEST(duration_text(2.05) == "2.05 ms");
     BOOST_TEST(duration_text(1250) == "1.25 s");
+}
+
+BOOST_AUTO_TEST_CASE(a_program_beside_this_one_ends_with_the_object)
+{
+    {
+        const background_program server({"sh", "-c", "echo port 80; cat > /dev/null"});
+        BOOST_TEST(server.first_line() == "port 80");
+    }
+    // Waited for as well.
+    BOOST_TEST(::waitpid(-1, nullptr, WNOHANG) == -1);
+    BOOST_TEST(errno == ECHILD);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_ends_without_a_word_has_not_started)
+{
+    BOOST_CHECK_THROW(background_program({"sh", "-c", "printf half"}), std::runtime_error);
+    BOOST_CHECK_THROW(background_program({"/nowhere/to/be/found"}), std::runtime_error);
+    BOOST_TEST(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_program_prints_and_how_it_ends_is_known)
+{
+    const program_result fine = run_program({"sh", "-c", "cat; echo out; exit 3"});
+    BOOST_TEST(fine.output == "out\n");
+    BOOST_TEST(fine.status == 3);
+    BOOST_TEST(run_program({"sh", "-c", "kill -TERM $$"}).status == 128 + SIGTERM);
+    BOOST_TEST(run_program({"/nowhere/to/be/found"}).status == 127);
+}
+
+BOOST_AUTO_TEST_CASE(the_most_that_was_resident_is_never_less_than_what_is)
+{
+    BOOST_TEST(peak_resident_mib() > 0);
+    BOOST_TEST(peak_resident_mib() >= resident_anonymous_mib());
 }
 
 BOOST_AUTO_TEST_CASE(the_lock_is_first_come_first_served)

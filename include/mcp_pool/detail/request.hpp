@@ -114,7 +114,7 @@ public:
     request_op* next = nullptr;
 
 protected:
-    explicit request_op(mcp_pool::detail::request what)
+    explicit request_op(mcp_pool::detail::request&& what)
         : request(std::move(what))
     {}
     ~request_op() = default;

@@ -58,7 +58,8 @@ template <class Handler, class Result>
 class request_op_for final : public request_op
 {
 public:
-    static void start(Handler handler, session_ref session, mcp_pool::detail::request what)
+    // A session of its own: the caller's may be gone, with the operation, before this returns.
+    static void start(Handler handler, session_ref session, mcp_pool::detail::request&& what)
     {
         op_memory<request_op_for, Handler> memory(handler);
         auto* op = memory.construct(std::move(handler), session, std::move(what));
@@ -73,7 +74,7 @@ public:
         start_request(session, op);
     }
 
-    request_op_for(Handler handler, const session_ref& session, mcp_pool::detail::request what)
+    request_op_for(Handler handler, const session_ref& session, mcp_pool::detail::request&& what)
         : request_op(std::move(what))
         , delivery_(std::move(handler), [&session] { return default_executor(session); })
         , on_progress_(request.options.progress

@@ -70,6 +70,64 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_read_makes_lines_wait)
     BOOST_TEST(s.events.lines.size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(lines_of_a_burst_go_out_in_order_at_its_end)
+{
+    scene s(server("echo"));
+    s.io->start();
+    s.until_started();
+    BOOST_REQUIRE(s.io->begin_burst());
+    std::vector<std::string> expected;
+    for (int i = 0; i < 1000; ++i) {
+        expected.push_back("line " + std::to_string(i));
+        // Nothing waits for the peer: it has not been asked yet.
+        BOOST_TEST(s.io->send(expected.back() + "\n") == 0U);
+    }
+    // The end of an inner one is not the end.
+    BOOST_REQUIRE(s.io->begin_burst());
+    BOOST_TEST(s.io->end_burst() == 0U);
+    BOOST_TEST(s.io->end_burst() == 0U);
+    s.until_line("line 999");
+    BOOST_TEST(s.events.lines == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_burst_is_no_larger_than_what_a_pipe_takes)
+{
+    scene s(server("read_after_signal"));
+    s.start_and_wait_for("ready");
+    BOOST_REQUIRE(s.io->begin_burst());
+    std::string line(40'000, 'x');
+    line.back() = '\n';
+    BOOST_TEST(s.io->send(line) == 0U);
+    // It is written now, and more than the pipe takes is there.
+    BOOST_TEST(s.io->send(line) == 80'000U - 65'536U);
+    BOOST_TEST(s.io->send("next\n") == 80'000U - 65'536U + 5U);
+    BOOST_TEST(s.io->end_burst() == 80'000U - 65'536U + 5U);
+    ::kill(*s.events.pid, SIGUSR1);
+    s.until_line("next");
+    BOOST_TEST(s.events.waiting == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_lines_have_caused_is_told_if_the_peer_does_not_take_it)
+{
+    scene s(server("read_after_signal"));
+    std::string line(40'000, 'x');
+    line.back() = '\n';
+    std::optional<std::size_t> answered;
+    s.events.after = [&](const std::string& event) {
+        // What a line causes is kept back until all of its chunk have been told.
+        if (event == "line" && !answered)
+            answered = s.io->send(line);
+    };
+    s.io->start();
+    s.io->send(line);
+    // How much of the second a pipe takes that has the first in it, depends on its pages.
+    s.until([&] { return answered && s.events.waiting != 0; });
+    BOOST_TEST(answered.value_or(1) == 0U);
+    ::kill(*s.events.pid, SIGUSR1);
+    s.until([&] { return s.events.lines.size() == 3U; });
+    BOOST_TEST(s.events.waiting == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_stopped_server_is_killed_with_lines_waiting)
 {
     scene s(server("stop_itself"));
