@@ -3,6 +3,7 @@
 
 #include <mcp_pool/credentials.hpp>
 #include <mcp_pool/pool_options.hpp>
+#include <mcp_pool/types.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -96,16 +97,6 @@ struct http_server
 
 // The proxy variables of the process's environment, for http_server::proxies. Names in both cases.
 std::map<std::string, std::string> proxies_from_environment();
-
-// Whether the era of a server is found out or given.
-enum class era_choice {
-    // Ask with `server/discover`, fall back to `initialize`.
-    auto_detect,
-    // `initialize` at once.
-    legacy,
-    // `server/discover`; a server that does not know it fails to start.
-    modern,
-};
 
 // Everything that makes a pool.
 struct server_config

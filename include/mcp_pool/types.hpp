@@ -24,6 +24,16 @@ enum class era {
     modern,
 };
 
+// Whether the era of a server is found out or given.
+enum class era_choice {
+    // Ask with `server/discover`, fall back to `initialize`.
+    auto_detect,
+    // `initialize` at once.
+    legacy,
+    // `server/discover`; a server that does not know it fails to start.
+    modern,
+};
+
 // "legacy" or "modern".
 std::string_view to_string(era value) noexcept;
 

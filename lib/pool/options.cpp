@@ -336,6 +336,25 @@ pool_options changed(const pool_options& present, const pool_overrides& changes)
     return next;
 }
 
+std::string identity_of(const server_config& config)
+{
+    if (const auto* const web = std::get_if<http_server>(&config.transport))
+        return web->url;
+    const auto& server = std::get<stdio_server>(config.transport);
+    std::string text = server.command;
+    const auto add = [&text](std::string_view part) { text.append(1, '\0').append(part); };
+    for (const std::string& argument : server.args)
+        add(argument);
+    add({});
+    for (const auto& [name, value] : server.env) {
+        add(name);
+        add(value);
+    }
+    add({});
+    add(server.cwd.native());
+    return text;
+}
+
 void check_server(const server_config& config, const pool_options& o)
 {
     if (config.name.empty() || config.name.size() > 200)

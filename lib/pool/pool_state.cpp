@@ -33,7 +33,7 @@ pooled_slot::pooled_slot(std::size_t most_leases)
 pool_state::pool_state(std::shared_ptr<server_state> server)
     : server_(std::move(server))
     , core_(server_->options, seed())
-    , permits_(server_->config, server_->options.single_writer)
+    , permits_(identity_of(server_->config), server_->options.single_writer)
 {
     add_slots(locked(mutex_), make_slots(server_->options.max_size));
     core_.set_era_known(server_->known_era(steady_clock::now()).has_value(), steady_clock::now());

@@ -20,26 +20,6 @@ namespace {
 // Before it no pool starts anything; in ticks of the steady clock.
 std::atomic<duration::rep> paused_until{duration::min().count()};
 
-// What two pools must have in common to write to the same place. NUL cannot be in any part.
-std::string identity(const server_config& config)
-{
-    if (const auto* const web = std::get_if<http_server>(&config.transport))
-        return web->url;
-    const auto& server = std::get<stdio_server>(config.transport);
-    std::string text = server.command;
-    const auto add = [&text](std::string_view part) { text.append(1, '\0').append(part); };
-    for (const std::string& argument : server.args)
-        add(argument);
-    add({});
-    for (const auto& [name, value] : server.env) {
-        add(name);
-        add(value);
-    }
-    add({});
-    add(server.cwd.native());
-    return text;
-}
-
 template <class Permit>
 std::shared_ptr<Permit> shared_by(const std::string& name)
 {
@@ -56,8 +36,8 @@ std::shared_ptr<Permit> shared_by(const std::string& name)
 
 } // namespace
 
-start_permits::start_permits(const server_config& config, bool single_writer)
-    : shared_(single_writer ? shared_by<shared_permit>(identity(config)) : nullptr)
+start_permits::start_permits(const std::string& identity, bool single_writer)
+    : shared_(single_writer ? shared_by<shared_permit>(identity) : nullptr)
 {}
 
 start_permits::~start_permits()

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <mcp_pool/detail/duration.hpp>
-#include <mcp_pool/server.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -15,9 +14,8 @@ class start_permits
 {
 public:
     // A pool on its own grants itself whatever it asks for; with `single_writer`, all the pools of this
-    // process with the same command, arguments, environment and directory, or the same URL, share one
-    // permit.
-    start_permits(const server_config& config, bool single_writer);
+    // process whose servers have the same identity share one permit.
+    start_permits(const std::string& identity, bool single_writer);
     // Gives back what is held.
     ~start_permits();
     start_permits(const start_permits&) = delete;

@@ -7,7 +7,6 @@
 
 #include <mcp_pool/detail/duration.hpp>
 #include <mcp_pool/error.hpp>
-#include <mcp_pool/server.hpp>
 #include <mcp_pool/types.hpp>
 
 #include <boost/json/object.hpp>

@@ -19,8 +19,8 @@ std::string_view principal_of(const request_op& op) noexcept
 
 std::optional<protocol::cache_key> connection_driver::key_of(const request_op& op) const
 {
-    if (!server_->results.enabled() || envelope_->speaks() != era::modern
-        || op.request.notification || op.request.as_text)
+    if (!server_->results.enabled() || envelope_->speaks() != era::modern || op.request.notification
+        || op.request.as_text)
         return std::nullopt;
     // Over HTTP a list of tools is another one for whoever asks by the method's name; see note_tools().
     if (is_http() && !op.request.typed && op.request.method == "tools/list")
