@@ -29,8 +29,9 @@ std::shared_ptr<const mcp_pool::client_handlers> make_handlers()
     handlers->resource_updated = [](const mcp_pool::request_context& of,
                                      const json::object& params) {
         std::cout << params.at("uri").as_string().c_str() << " has changed\n";
-        // Whoever waits for it.
-        std::static_pointer_cast<asio::steady_timer>(of.context)->cancel();
+        // Whoever waits for it, now or later.
+        std::static_pointer_cast<asio::steady_timer>(of.context)->expires_at(
+            asio::steady_timer::time_point::min());
     };
     return handlers;
 }
