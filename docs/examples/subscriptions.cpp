@@ -30,8 +30,8 @@ std::shared_ptr<const mcp_pool::client_handlers> make_handlers()
                                      const json::object& params) {
         std::cout << params.at("uri").as_string().c_str() << " has changed\n";
         // Whoever waits for it, now or later.
-        std::static_pointer_cast<asio::steady_timer>(of.context)->expires_at(
-            asio::steady_timer::time_point::min());
+        std::static_pointer_cast<asio::steady_timer>(of.context)
+            ->expires_at(asio::steady_timer::time_point::min());
     };
     return handlers;
 }
