@@ -1,4 +1,4 @@
-// The only source that knows Valijson, and Boost.Regex: see docs/design/0031-checking-with-valijson.md.
+// The only source that knows Valijson, and Boost.Regex: see docs/design/0017-checking-with-valijson.md.
 #include "session/schema_validator.hpp"
 
 #include "protocol/schema_translation.hpp"

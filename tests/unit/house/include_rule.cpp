@@ -173,7 +173,7 @@ private:
                 report(path, i.line, "there is no include/" + i.name);
             return;
         }
-        // See docs/design/0031-checking-with-valijson.md.
+        // See docs/design/0017-checking-with-valijson.md.
         const bool ours = i.name.starts_with("boost/")
             || (i.name.starts_with("valijson/") && path == "lib/session/schema_validator.cpp");
         const bool standard = i.name.find_first_of("/.") == std::string::npos;
