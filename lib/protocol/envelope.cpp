@@ -1,6 +1,7 @@
 #include "protocol/envelope.hpp"
 
 #include "protocol/versions.hpp"
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -10,17 +11,14 @@ namespace mcp_pool::protocol {
 
 namespace {
 
+using rpc::view;
+
 constexpr std::string_view version_key = "io.modelcontextprotocol/protocolVersion";
 constexpr std::string_view capabilities_key = "io.modelcontextprotocol/clientCapabilities";
 constexpr std::string_view client_key = "io.modelcontextprotocol/clientInfo";
 constexpr std::string_view progress_key = "progressToken";
 
 constexpr std::size_t max_foreign = 100;
-
-std::string_view view(json::string_view s) noexcept
-{
-    return {s.data(), s.size()};
-}
 
 // `"protocolVersion":…,"clientCapabilities":…,"clientInfo":…` with their prefix.
 std::string modern_meta(std::string_view version, std::string_view capabilities)

@@ -1,5 +1,7 @@
 #include "protocol/listening.hpp"
 
+#include "rpc/json_text.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
@@ -11,6 +13,8 @@
 namespace mcp_pool::protocol {
 
 namespace {
+
+using rpc::json_view;
 
 struct list_member
 {
@@ -24,11 +28,6 @@ constexpr std::array list_members{
     list_member{topic::kind::resources, "resourcesListChanged"},
 };
 constexpr std::string_view uris_member = "resourceSubscriptions";
-
-json::string_view text(std::string_view s) noexcept
-{
-    return {s.data(), s.size()};
-}
 
 bool within(const topics& part, const topics& whole)
 {
@@ -69,15 +68,15 @@ json::object filter_of(const topics& wanted)
     json::array uris;
     for (const topic& t : wanted) {
         if (t.of == topic::kind::resource) {
-            uris.emplace_back(text(t.uri));
+            uris.emplace_back(json_view(t.uri));
             continue;
         }
         for (const list_member& member : list_members)
             if (member.of == t.of)
-                filter[text(member.name)] = true;
+                filter[json_view(member.name)] = true;
     }
     if (!uris.empty())
-        filter[text(uris_member)] = std::move(uris);
+        filter[json_view(uris_member)] = std::move(uris);
     return filter;
 }
 
@@ -85,11 +84,11 @@ topics topics_of(const json::object& filter)
 {
     topics found;
     for (const list_member& member : list_members) {
-        const json::value* const flag = filter.if_contains(text(member.name));
+        const json::value* const flag = filter.if_contains(json_view(member.name));
         if (flag && flag->is_bool() && flag->get_bool())
             found.emplace(member.of);
     }
-    const json::value* const uris = filter.if_contains(text(uris_member));
+    const json::value* const uris = filter.if_contains(json_view(uris_member));
     if (const json::array* const list = uris ? uris->if_array() : nullptr)
         for (const json::value& uri : *list)
             if (const json::string* const name = uri.if_string())

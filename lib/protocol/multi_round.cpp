@@ -14,7 +14,7 @@ constexpr std::size_t max_foreign = 100;
 
 std::string in_quotes(std::string_view foreign)
 {
-    return '"' + rpc::escape_foreign(foreign, max_foreign) + '"';
+    return rpc::quote_foreign(foreign, max_foreign);
 }
 
 } // namespace

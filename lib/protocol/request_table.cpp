@@ -31,6 +31,12 @@ pending_request* request_table::find(std::int64_t id) noexcept
     return place != pending_.end() && place->id == id ? &*place : nullptr;
 }
 
+const pending_request* request_table::find(std::int64_t id) const noexcept
+{
+    const auto place = place_of(pending_, id);
+    return place != pending_.end() && place->id == id ? &*place : nullptr;
+}
+
 answer_match request_table::take(std::int64_t id, pending_request& taken, bool& counted) noexcept
 {
     counted = false;

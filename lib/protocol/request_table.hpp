@@ -71,6 +71,7 @@ public:
 
     // The request with this id, or null.
     [[nodiscard]] pending_request* find(std::int64_t id) noexcept;
+    [[nodiscard]] const pending_request* find(std::int64_t id) const noexcept;
 
     // Restarts the idle deadline of the request that a progress notification names; null if none
     // waits for it.

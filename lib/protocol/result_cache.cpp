@@ -1,6 +1,7 @@
 #include "protocol/result_cache.hpp"
 
 #include "protocol/trace.hpp"
+#include "rpc/json_text.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -12,15 +13,12 @@ namespace mcp_pool::protocol {
 
 namespace {
 
+using rpc::view;
+
 constexpr std::string_view read_method = "resources/read";
 constexpr std::string_view of_the_protocol = "io.modelcontextprotocol/";
 // Besides its result: key, links and the map's share.
 constexpr std::size_t overhead = 256;
-
-std::string_view view(json::string_view s) noexcept
-{
-    return {s.data(), s.size()};
-}
 
 bool concerns(std::string_view method) noexcept
 {
@@ -36,13 +34,6 @@ bool without_effect(const json::object& meta) noexcept
         const std::string_view key = view(member.key());
         return key == "progressToken" || is_trace_key(key) || key.starts_with(of_the_protocol);
     });
-}
-
-std::string_view string_member(const json::object& of, std::string_view name) noexcept
-{
-    const json::value* const found = of.if_contains(json::string_view(name.data(), name.size()));
-    const json::string* const text = found ? found->if_string() : nullptr;
-    return text ? std::string_view(text->data(), text->size()) : std::string_view();
 }
 
 std::string public_name(const cache_key& key)
@@ -104,7 +95,7 @@ std::optional<cache_key> result_cache::key_of(
             return std::nullopt;
     }
     if (method == read_method)
-        key.uri = string_member(params, "uri");
+        key.uri = rpc::text_member(params, "uri");
     return key;
 }
 
@@ -141,7 +132,7 @@ bool result_cache::keep(const cache_key& key, std::string_view principal, const 
         || (changed != changed_.end() && asked_at <= changed->second))
         return false;
     const json::object* const object = result.if_object();
-    if (object && string_member(*object, "cacheScope") == "public")
+    if (object && rpc::text_member(*object, "cacheScope") == "public")
         e.name = for_all;
     e.key = key;
     e.result = std::make_shared<const json::value>(result);

@@ -1,5 +1,6 @@
 #include "protocol/schema_document.hpp"
 
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 
 #include <boost/json/array.hpp>
@@ -11,12 +12,9 @@ namespace mcp_pool::protocol {
 
 namespace {
 
-constexpr std::size_t max_name = 100;
+using rpc::view;
 
-std::string_view view(json::string_view text) noexcept
-{
-    return {text.data(), text.size()};
-}
+constexpr std::size_t max_name = 100;
 
 // The string under this name, if there is one: under `properties` the same names are those of members,
 // and what is under them is no string.

@@ -1,4 +1,5 @@
 #include "protocol/schema_translator.hpp"
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -9,21 +10,14 @@ namespace mcp_pool::protocol {
 
 namespace {
 
+using rpc::json_view;
+using rpc::view;
+
 constexpr std::size_t max_name = 100;
-
-std::string_view view(json::string_view text) noexcept
-{
-    return {text.data(), text.size()};
-}
-
-json::string_view as_key(std::string_view text) noexcept
-{
-    return {text.data(), text.size()};
-}
 
 std::string in_quotes(std::string_view foreign)
 {
-    return '"' + rpc::escape_foreign(foreign, max_name) + '"';
+    return rpc::quote_foreign(foreign, max_name);
 }
 
 constexpr std::array<std::string_view, 7> type_names = {
@@ -119,14 +113,9 @@ void schema_translator::unknown(part& p, std::string_view key, const json::value
 
 void schema_translator::list(part& p, std::string_view key, const json::value& value)
 {
-    const json::array* const from = value.if_array();
-    if (!from || from->empty())
-        return wrong(p, key);
-    json::array to;
-    for (const json::value& element : *from)
-        to.emplace_back(child(p, key, element, true));
+    json::array to = children(p, key, value, true);
     if (key != "allOf") {
-        p.to[as_key(key)] = std::move(to);
+        p.to[json_view(key)] = std::move(to);
         return;
     }
     for (json::value& element : to)
@@ -135,17 +124,17 @@ void schema_translator::list(part& p, std::string_view key, const json::value& v
 
 void schema_translator::same_value(part& p, std::string_view key, const json::value& value)
 {
-    p.to[as_key(key)] = child(p, key, value, true);
+    p.to[json_view(key)] = child(p, key, value, true);
 }
 
 void schema_translator::condition(part& p, std::string_view key, const json::value& value)
 {
     same_value(p, key, value);
     for (const std::string_view branch : {"then", "else"})
-        if (const json::value* const found = p.from.if_contains(as_key(branch)))
+        if (const json::value* const found = p.from.if_contains(json_view(branch)))
             same_value(p, branch, *found);
     if (!p.to.contains("then") && !p.to.contains("else"))
-        p.to.erase(as_key(key));
+        p.to.erase(json_view(key));
 }
 
 void schema_translator::types(part& p, std::string_view key, const json::value& value)
@@ -157,7 +146,7 @@ void schema_translator::types(part& p, std::string_view key, const json::value& 
         names.emplace_back(value);
     if (names.empty() || !std::all_of(names.begin(), names.end(), is_type))
         return wrong(p, key);
-    p.to[as_key(schema_translation::types_keyword)] = std::move(names);
+    p.to[json_view(schema_translation::types_keyword)] = std::move(names);
 }
 
 void schema_translator::values(part& p, std::string_view key, const json::value& value)
@@ -167,7 +156,7 @@ void schema_translator::values(part& p, std::string_view key, const json::value&
     if (key == "enum" && value.get_array().empty())
         p.all.emplace_back(nothing());
     else
-        p.to[as_key(key)] = comparable(value);
+        p.to[json_view(key)] = comparable(value);
 }
 
 void schema_translator::members(part& p, std::string_view key, const json::value& value)
@@ -187,18 +176,18 @@ void schema_translator::members(part& p, std::string_view key, const json::value
         const std::string place = place_below(p, key) + '/' + std::string(name);
         to[member.key()] = schema(member.value(), place, false);
     }
-    p.to[as_key(key)] = std::move(to);
+    p.to[json_view(key)] = std::move(to);
 }
 
 void schema_translator::below(part& p, std::string_view key, const json::value& value)
 {
-    p.to[as_key(key)] = child(p, key, value, false);
+    p.to[json_view(key)] = child(p, key, value, false);
 }
 
 void schema_translator::names_of_members(part& p, std::string_view key, const json::value& value)
 {
     // By reference: the library takes the schema around it for it where it stands here itself.
-    p.to[as_key(key)] = reference_to(number_of(&value, place_below(p, key)));
+    p.to[json_view(key)] = reference_to(number_of(&value, place_below(p, key)));
 }
 
 void schema_translator::unevaluated(part& p, std::string_view key, const json::value& value)
@@ -209,7 +198,7 @@ void schema_translator::unevaluated(part& p, std::string_view key, const json::v
     // What other schemas have looked at is known to nobody here.
     for (const std::string_view other : {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if",
              "dependentSchemas", of_members ? "$ref" : "contains"})
-        if (p.from.contains(as_key(other)))
+        if (p.from.contains(json_view(other)))
             return fail("uses " + std::string(key) + " beside " + std::string(other)
                     + ", which cannot be checked",
                 p.place);
@@ -224,7 +213,7 @@ void schema_translator::names(part& p, std::string_view key, const json::value& 
 {
     if (!are_names(value))
         return wrong(p, key);
-    p.to[as_key(key)] = comparable(value);
+    p.to[json_view(key)] = comparable(value);
 }
 
 bool schema_translator::are_names(const json::value& value) noexcept
@@ -264,13 +253,7 @@ void schema_translator::elements(part& p, std::string_view key, const json::valu
             child(p, key, value, false);
         return;
     }
-    const json::array* const from = value.if_array();
-    if (!from || from->empty())
-        return wrong(p, key);
-    json::array to;
-    for (const json::value& element : *from)
-        to.emplace_back(child(p, key, element, false));
-    p.to["items"] = std::move(to);
+    p.to["items"] = children(p, key, value, false);
 }
 
 void schema_translator::contains(part& p, std::string_view key, const json::value& value)
@@ -290,7 +273,7 @@ void schema_translator::size(part& p, std::string_view key, const json::value& v
     const json::value number = comparable(value);
     if (!number.is_int64() || number.get_int64() < 0)
         return wrong(p, key);
-    p.to[as_key(key)] = number;
+    p.to[json_view(key)] = number;
 }
 
 void schema_translator::number(part& p, std::string_view key, const json::value& value)
@@ -298,7 +281,7 @@ void schema_translator::number(part& p, std::string_view key, const json::value&
     const json::value number = comparable(value);
     if (!number.is_number())
         return wrong(p, key);
-    p.to[as_key(key)] = number;
+    p.to[json_view(key)] = number;
 }
 
 void schema_translator::multiple(part& p, std::string_view key, const json::value& value)
@@ -306,7 +289,7 @@ void schema_translator::multiple(part& p, std::string_view key, const json::valu
     const json::value number = comparable(value);
     if (!number.is_number() || !(number.to_number<double>() > 0))
         return wrong(p, key);
-    p.to[as_key(schema_translation::multiple_keyword)] = number;
+    p.to[json_view(schema_translation::multiple_keyword)] = number;
 }
 
 void schema_translator::unique(part& p, std::string_view key, const json::value& value)
@@ -314,7 +297,7 @@ void schema_translator::unique(part& p, std::string_view key, const json::value&
     if (!value.is_bool())
         return wrong(p, key);
     out_.unique_items = out_.unique_items || value.get_bool();
-    p.to[as_key(key)] = value;
+    p.to[json_view(key)] = value;
 }
 
 void schema_translator::pattern(part& p, std::string_view key, const json::value& value)
@@ -326,7 +309,7 @@ void schema_translator::pattern(part& p, std::string_view key, const json::value
     if (text.size() > schema_limits::pattern_bytes || text.find('\0') != std::string_view::npos
         || text.find("\\p") != std::string_view::npos || text.find("\\P") != std::string_view::npos)
         return fail("has the pattern " + in_quotes(text) + ", which cannot be checked", p.place);
-    p.to[as_key(schema_translation::pattern_keyword)] = value;
+    p.to[json_view(schema_translation::pattern_keyword)] = value;
 }
 
 } // namespace mcp_pool::protocol

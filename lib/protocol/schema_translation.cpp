@@ -1,6 +1,7 @@
 #include "protocol/schema_translation.hpp"
 
 #include "protocol/schema_translator.hpp"
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -12,17 +13,10 @@ namespace mcp_pool::protocol {
 
 namespace {
 
+using rpc::json_view;
+using rpc::view;
+
 constexpr std::size_t max_place = 200;
-
-std::string_view view(json::string_view text) noexcept
-{
-    return {text.data(), text.size()};
-}
-
-json::string_view as_key(std::string_view text) noexcept
-{
-    return {text.data(), text.size()};
-}
 
 std::string without_nul(std::string_view text)
 {
@@ -123,7 +117,7 @@ json::object schema_translator::schema(
     }
     json::array all;
     json::object step;
-    step[as_key(schema_translation::step_keyword)] = true;
+    step[json_view(schema_translation::step_keyword)] = true;
     all.emplace_back(std::move(step));
     part p{*object, to, all, place, in_place};
     const bool draft7 = document_.draft7();
@@ -132,7 +126,7 @@ json::object schema_translator::schema(
         reference(p, "$ref", *lone);
     } else {
         for (const keyword& k : keywords())
-            if (const json::value* const value = object->if_contains(as_key(k.name));
+            if (const json::value* const value = object->if_contains(json_view(k.name));
                 value && k.where != (draft7 ? keyword::only_2020 : keyword::only_draft7))
                 (this->*k.translate)(p, k.name, *value);
     }
@@ -144,6 +138,19 @@ json::object schema_translator::child(
     const part& p, std::string_view key, const json::value& value, bool in_place)
 {
     return schema(value, place_below(p, key), in_place && p.in_place);
+}
+
+json::array schema_translator::children(
+    part& p, std::string_view key, const json::value& value, bool in_place)
+{
+    json::array to;
+    const json::array* const from = value.if_array();
+    if (!from || from->empty())
+        wrong(p, key);
+    else
+        for (const json::value& element : *from)
+            to.emplace_back(child(p, key, element, in_place));
+    return to;
 }
 
 bool schema_translator::goes_in_circles()

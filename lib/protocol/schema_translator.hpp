@@ -66,6 +66,8 @@ private:
     static json::object reference_to(std::size_t number);
     std::size_t number_of(const json::value* at, std::string_view place);
     json::object schema(const json::value& from, const std::string& place, bool in_place);
+    // The schemas of a list; wrong() where it is none.
+    json::array children(part& p, std::string_view key, const json::value& value, bool in_place);
     json::object child(
         const part& p, std::string_view key, const json::value& value, bool in_place);
     // Whether a definition leads back to itself without going deeper into the value: takes away what

@@ -1,6 +1,7 @@
 #include "protocol/tool_headers.hpp"
 
 #include "rpc/ascii.hpp"
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 namespace mcp_pool::protocol {
 
 namespace {
+
+using rpc::view;
 
 constexpr std::string_view prefix = "Mcp-Param-";
 constexpr json::string_view annotation = "x-mcp-header";
@@ -32,11 +35,6 @@ constexpr std::array<std::string_view, 16> schema_keywords = {"additionalItems",
 // Keywords whose value is an object of schemas by names of any kind.
 constexpr std::array<std::string_view, 5> map_keywords = {
     "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties"};
-
-std::string_view view(json::string_view s) noexcept
-{
-    return {s.data(), s.size()};
-}
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) noexcept

@@ -160,6 +160,11 @@ std::string escape_foreign(std::string_view text, std::size_t max)
     return out;
 }
 
+std::string quote_foreign(std::string_view text, std::size_t max)
+{
+    return '"' + escape_foreign(text, max) + '"';
+}
+
 std::string escape_foreign_tail(std::string_view text, std::size_t max)
 {
     text = without_empty_ends(text);

@@ -38,6 +38,8 @@ std::string repair_utf8(std::string_view text, std::size_t& replaced);
 // UTF-8, and what reorders or hides text are written as escapes, the backslash too. What does not
 // fit is cut off at the end and marked by "...".
 std::string escape_foreign(std::string_view text, std::size_t max);
+// The same between quotation marks.
+std::string quote_foreign(std::string_view text, std::size_t max);
 
 // The end of `text` in at most `max` bytes, escaped as above, with its line ends kept and leading
 // and trailing empty lines removed. What does not fit is cut off at the beginning and marked by

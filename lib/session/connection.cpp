@@ -85,8 +85,7 @@ void connection_driver::start()
         c.settings_.era_timeout = options.era_timeout;
         const duration timeout = c.server_->start_timeout.load(std::memory_order_relaxed);
         c.settings_.start_timeout = timeout > duration::zero() ? timeout : duration::max();
-        c.settings_.silence_means_legacy = !std::holds_alternative<http_server>(
-            c.server_->config.transport);
+        c.settings_.silence_means_legacy = !c.is_http();
         c.handshake_.emplace(c.settings_);
         c.open_transport();
     });

@@ -12,11 +12,8 @@ namespace mcp_pool::detail {
 const request_op* connection_driver::lone_request() const noexcept
 {
     if (about_) {
-        const auto asked = [this](const protocol::pending_request& p) { return p.id == *about_; };
-        const auto found = std::find_if(table_.pending().begin(), table_.pending().end(), asked);
-        const bool leased = found != table_.pending().end()
-            && found->op->grant->leased(found->op->generation);
-        return leased ? found->op : nullptr;
+        const protocol::pending_request* const asked = table_.find(*about_);
+        return asked && asked->op->grant->leased(asked->op->generation) ? asked->op : nullptr;
     }
     const request_op* found = nullptr;
     for (const protocol::pending_request& pending : table_.pending()) {

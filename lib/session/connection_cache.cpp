@@ -48,8 +48,11 @@ bool connection_driver::answer_from_cache(request_op* op)
 void connection_driver::keep_result(
     const protocol::pending_request& request, const json::value& result)
 {
+    if (!request.kept_as)
+        return;
     // A result that was not asked for through accessors may be asked for through them next time.
-    if (!request.kept_as || !protocol::fault_of_shape(request.kept_as->method, result).empty())
+    if (!request.op->request.typed
+        && !protocol::fault_of_shape(request.kept_as->method, result).empty())
         return;
     if (server_->results.keep(*request.kept_as, principal_of(*request.op), result, reading_.size(),
             request.sent_at, clock::now()))

@@ -79,6 +79,19 @@ private:
         ended,
     };
 
+    // A request of our own that is over.
+    struct own_request
+    {
+        enum class kind { none, baseline, health_probe, reset };
+
+        kind what = kind::none;
+        // Of a reset.
+        std::size_t grant = 0;
+        bool undoes = false;
+
+        own_request() = default;
+    };
+
     [[nodiscard]] std::shared_ptr<connection_driver> self()
     {
         return std::static_pointer_cast<connection_driver>(shared_from_this());
@@ -130,7 +143,10 @@ private:
         std::string_view what, std::string_view remedy = {}) const;
 
     // Over HTTP: connection_http.cpp.
-    [[nodiscard]] bool is_http() const noexcept { return !settings_.silence_means_legacy; }
+    [[nodiscard]] bool is_http() const noexcept
+    {
+        return std::holds_alternative<http_server>(server_->config.transport);
+    }
     void note_tools(const request_op& op, json::value& result);
     bool lists_again(request_op* op, const rpc::message& m);
     void list_tools_again(json::object params);
@@ -195,6 +211,7 @@ private:
     void finish_reset(std::size_t grant);
     void fail_reset(std::size_t grant, std::string_view what);
     void do_probe();
+    own_request take_own(std::int64_t id);
     bool on_own_answer(std::int64_t id, rpc::message& m);
 
     // Requests of the server: connection_asking.cpp.

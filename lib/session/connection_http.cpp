@@ -148,28 +148,26 @@ bool connection_driver::own_request_failed(std::int64_t id, const transport::req
 {
     if (listen_failed(id, why))
         return true;
-    if (id == baseline_) {
-        baseline_.reset();
-        return true;
-    }
     if (id == relisting_) {
         relisting_.reset();
         return true;
     }
-    if (id == health_probe_) {
-        health_probe_.reset();
+    const own_request failed = take_own(id);
+    switch (failed.what) {
+    case own_request::kind::none:
+        return false;
+    case own_request::kind::baseline:
+        break;
+    case own_request::kind::health_probe:
         // A server that wants other credentials is alive. Of any other failure the pool learns by the
         // silence, or by what breaks the session.
-        const auto pool = events_.lock();
-        if (pool && why.code == errc::unauthorized)
+        if (const auto pool = events_.lock(); pool && why.code == errc::unauthorized)
             pool->on_probe_done(*state_);
-        return true;
+        break;
+    case own_request::kind::reset:
+        fail_reset(failed.grant, "what the lease has left cannot be settled: " + why.text);
+        break;
     }
-    const auto found = std::find_if(reset_requests_.begin(), reset_requests_.end(),
-        [id](const reset_request& sent) { return sent.id == id; });
-    if (found == reset_requests_.end())
-        return false;
-    fail_reset(found->grant, "what the lease has left cannot be settled: " + why.text);
     return true;
 }
 

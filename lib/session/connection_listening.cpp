@@ -1,5 +1,6 @@
 // Subscriptions of the modern era: each lease listens to the resources that it asked for, the connection
 // to the lists of the server. Source: MCP 2026-07-28, basic/patterns/subscriptions.
+#include "rpc/json_text.hpp"
 #include "rpc/text.hpp"
 #include "session/connection_driver.hpp"
 
@@ -25,17 +26,10 @@ constexpr std::size_t max_uri_bytes = protocol::leftovers::max_uri_bytes;
 constexpr duration overlap_of_streams = std::chrono::seconds(1);
 constexpr duration usual_patience = std::chrono::seconds(60);
 
-std::string_view string_member(const json::object& from, std::string_view name) noexcept
-{
-    const json::value* const found = from.if_contains(json::string_view(name.data(), name.size()));
-    const json::string* const text = found ? found->if_string() : nullptr;
-    return text ? std::string_view(text->data(), text->size()) : std::string_view();
-}
-
 std::string in_quotes(std::string_view uri)
 {
     constexpr std::size_t max_shown = 200;
-    return '"' + rpc::escape_foreign(uri, max_shown) + '"';
+    return rpc::quote_foreign(uri, max_shown);
 }
 
 json::object update_of(const std::string& uri)
@@ -61,7 +55,7 @@ void connection_driver::begin_listening()
     protocol::listening_settings settings;
     const duration patience = server_->options.call_timeout;
     settings.patience = patience > duration::zero() ? patience : usual_patience;
-    if (!settings_.silence_means_legacy)
+    if (is_http())
         settings.overlap = overlap_of_streams;
     listens_.assign(state_->grants() + 1, protocol::listening(settings));
     const client_handlers* const h = server_->config.handlers.get();
@@ -76,8 +70,7 @@ void connection_driver::want_changes(protocol::topic::kind which)
     const std::string_view name = which == list::tools ? "tools"
         : which == list::prompts                       ? "prompts"
                                                        : "resources";
-    const json::value* const offered = state_->info->capabilities.if_contains(
-        json::string_view(name.data(), name.size()));
+    const json::value* const offered = state_->info->capabilities.if_contains(rpc::json_view(name));
     const json::object* const object = offered ? offered->if_object() : nullptr;
     const json::value* const told = object ? object->if_contains("listChanged") : nullptr;
     if (told && *told == true)
@@ -95,7 +88,7 @@ void connection_driver::change_subscription(request_op* op)
 {
     const std::size_t grant = op->grant->index;
     protocol::listening& machine = listens_[grant];
-    const std::string_view uri = string_member(op->request.params, "uri");
+    const std::string_view uri = rpc::text_member(op->request.params, "uri");
     const auto refuse = [&](errc code, const std::string& text, std::string_view remedy) {
         uncount(*op);
         finish(op, make_error_code(code), nullptr, explain(name_of(*op) + ' ' + text, remedy));
@@ -377,7 +370,7 @@ bool connection_driver::on_listen_notice(const rpc::message& m)
     if (method != "notifications/resources/updated" || machine == state_->grants())
         return false;
     const client_handlers* const h = server_->config.handlers.get();
-    const std::string_view uri = string_member(m.params, "uri");
+    const std::string_view uri = rpc::text_member(m.params, "uri");
     listener& present = listeners_[machine];
     if (!uri.empty() && listens_[machine].tells(*id, protocol::topic(std::string(uri))) && h
         && h->resource_updated)

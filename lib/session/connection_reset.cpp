@@ -163,26 +163,45 @@ void connection_driver::do_probe()
     send_probe(*health_probe_);
 }
 
+connection_driver::own_request connection_driver::take_own(std::int64_t id)
+{
+    own_request taken;
+    if (id == baseline_) {
+        baseline_.reset();
+        taken.what = own_request::kind::baseline;
+    } else if (id == health_probe_) {
+        health_probe_.reset();
+        taken.what = own_request::kind::health_probe;
+    } else {
+        const auto found = std::find_if(reset_requests_.begin(), reset_requests_.end(),
+            [id](const reset_request& sent) { return sent.id == id; });
+        if (found != reset_requests_.end()) {
+            taken.what = own_request::kind::reset;
+            taken.grant = found->grant;
+            taken.undoes = found->undoes;
+            reset_requests_.erase(found);
+        }
+    }
+    return taken;
+}
+
 bool connection_driver::on_own_answer(std::int64_t id, rpc::message& m)
 {
     if (on_tools_listed(id, m) || on_listen_answer(id, m))
         return true;
-    if (id == baseline_) {
-        baseline_.reset();
+    const own_request answered = take_own(id);
+    switch (answered.what) {
+    case own_request::kind::none:
+        return false;
+    case own_request::kind::baseline:
         return true;
-    }
-    if (id == health_probe_) {
-        health_probe_.reset();
+    case own_request::kind::health_probe:
         if (const auto pool = events_.lock())
             pool->on_probe_done(*state_);
         return true;
+    case own_request::kind::reset:
+        break;
     }
-    const auto found = std::find_if(reset_requests_.begin(), reset_requests_.end(),
-        [id](const reset_request& sent) { return sent.id == id; });
-    if (found == reset_requests_.end())
-        return false;
-    const reset_request answered = *found;
-    reset_requests_.erase(found);
     if (answered.undoes && m.type == rpc::message::kind::error) {
         fail_reset(answered.grant,
             "what the lease has changed cannot be undone: the server answered with error "

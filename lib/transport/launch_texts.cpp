@@ -189,7 +189,7 @@ start_failure explain_too_big(const launch_plan& plan)
 std::string in_quotes(std::string_view text)
 {
     constexpr std::size_t max_shown = 1000;
-    return '"' + rpc::escape_foreign(text, max_shown) + '"';
+    return rpc::quote_foreign(text, max_shown);
 }
 
 start_failure permanent_failure(std::string message)

@@ -1,10 +1,10 @@
 // Server-sent events in any pieces, beside a reading of the standard that takes the whole stream at
 // once. The first two bytes say how the rest is cut and how large an event may be.
+#include "demand.hpp"
 #include "rpc/event_stream.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,12 +22,6 @@ struct outcome
 
     bool operator==(const outcome&) const = default;
 };
-
-void demand(bool holds)
-{
-    if (!holds)
-        std::abort();
-}
 
 // Source: WHATWG HTML, 9.2.5 and 9.2.6.
 outcome read_at_once(std::string_view stream)

@@ -1,10 +1,10 @@
 // Answers of an HTTP server: any status, fields and body for any purpose. The input is a line of
 // numbers and one line for each field, then the body.
+#include "demand.hpp"
 #include "protocol/http_answer.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -12,12 +12,6 @@ using namespace mcp_pool;
 using namespace mcp_pool::protocol;
 
 namespace {
-
-void demand(bool holds)
-{
-    if (!holds)
-        std::abort();
-}
 
 std::string_view line(std::string_view& rest)
 {

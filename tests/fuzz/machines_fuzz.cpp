@@ -1,5 +1,6 @@
 // The state machines of the protocol, driven by whatever comes. The first byte chooses the machine; each
 // line that follows is a command: a letter, and what belongs to it.
+#include "demand.hpp"
 #include "protocol/handshake.hpp"
 #include "protocol/listing.hpp"
 #include "protocol/multi_round.hpp"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,12 +26,6 @@ using namespace mcp_pool;
 using namespace mcp_pool::protocol;
 
 namespace {
-
-void demand(bool holds)
-{
-    if (!holds)
-        std::abort();
-}
 
 // The commands, one by one, and the time, which only moves on.
 class commands

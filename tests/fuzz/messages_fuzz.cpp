@@ -1,6 +1,7 @@
 // A stream of lines in any pieces, read as messages: the framing beside a naive cut, each message
 // beside itself after a round trip, and the text that is cut out of a line beside what the parser has
 // read there. The first two bytes say how the stream is cut and how long a line may be.
+#include "demand.hpp"
 #include "rpc/line_assembler.hpp"
 #include "rpc/message.hpp"
 #include "rpc/message_text.hpp"
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +22,6 @@ using namespace mcp_pool;
 using kind = rpc::message::kind;
 
 namespace {
-
-void demand(bool holds)
-{
-    if (!holds)
-        std::abort();
-}
 
 std::vector<std::string> cut_at_once(std::string_view stream)
 {

@@ -1,5 +1,6 @@
 // A schema on the first line, results on the others: whatever they are, a schema is checked or says why
 // not, and a check ends within its bounds.
+#include "demand.hpp"
 #include "protocol/schema_translation.hpp"
 
 #include <mcp_pool/output_schema.hpp>
@@ -8,19 +9,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 using namespace mcp_pool;
 
 namespace {
-
-void demand(bool holds)
-{
-    if (!holds)
-        std::abort();
-}
 
 json::value parsed(std::string_view text)
 {

@@ -55,22 +55,7 @@ struct node_fixture : process_fixture
     tool_result call(lease& session, std::string tool, json::object arguments,
         std::source_location where = std::source_location::current())
     {
-        const auto result = finish(
-            session->call_tool(std::move(tool), std::move(arguments)), where);
-        BOOST_TEST_CONTEXT("line " << where.line())
-        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
-        return std::move(*result->value);
-    }
-
-    // What an operation gives; fails the test if it fails.
-    template <class Result>
-    Result got(asio::awaitable<Result> operation,
-        std::source_location where = std::source_location::current())
-    {
-        const auto result = finish(std::move(operation), where);
-        BOOST_TEST_CONTEXT("line " << where.line())
-        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
-        return std::move(*result->value);
+        return got(session->call_tool(std::move(tool), std::move(arguments)), where);
     }
 
     std::set<std::string> tool_names(lease& session)

@@ -31,6 +31,13 @@ struct outcome
     [[nodiscard]] error_code code() const { return failure ? failure->code() : error_code(); }
 };
 
+// What went wrong, for messages of tests.
+template <class T>
+std::string why(const std::shared_ptr<outcome<T>>& result)
+{
+    return result->failure ? result->failure->what() : "nothing went wrong";
+}
+
 inline pool_overrides at_most(std::size_t sessions)
 {
     pool_overrides options;
@@ -108,6 +115,17 @@ struct pool_fixture
         auto result = spawn(std::move(work));
         until([&] { return result->done; }, where);
         return result;
+    }
+
+    // What an operation gives; fails the test if it fails.
+    template <class Result>
+    Result got(asio::awaitable<Result> operation,
+        std::source_location where = std::source_location::current())
+    {
+        const auto result = finish(std::move(operation), where);
+        BOOST_TEST_CONTEXT("line " << where.line())
+        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
+        return std::move(*result->value);
     }
 
     // The lease of an acquire that must succeed.

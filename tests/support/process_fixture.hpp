@@ -51,13 +51,6 @@ struct process_fixture : leftovers_check, pool_fixture
     void teardown();
 };
 
-// What went wrong, for messages of tests.
-template <class T>
-std::string why(const std::shared_ptr<outcome<T>>& result)
-{
-    return result->failure ? result->failure->what() : "nothing went wrong";
-}
-
 // Fails the test unless `result` is a failure with `code`, or an error in rpc_category(), whose
 // message has all of `parts` and no control character.
 template <class T>

@@ -19,9 +19,7 @@ constexpr std::size_t most_connections = 1000;
 
 std::string shown(std::string_view text)
 {
-    std::string quoted("\"");
-    quoted.append(rpc::escape_foreign(text, max_name)).append("\"");
-    return quoted;
+    return rpc::quote_foreign(text, max_name);
 }
 
 // Fields that the protocol or the engine sets.
@@ -87,6 +85,9 @@ std::shared_ptr<const endpoint> make_endpoint(
 
     made->server = config.name;
     made->at = *at;
+    made->origin.secure = at->secure;
+    made->origin.host = at->host;
+    made->origin.port = at->port;
     made->client.origin = *at;
     made->client.through = chosen.through;
     // One for what the server says unasked.

@@ -1,6 +1,7 @@
 // What all sessions of a server over HTTP share.
 #pragma once
 
+#include "protocol/redirect.hpp"
 #include "rpc/message.hpp"
 #include "transport/http/http_client.hpp"
 
@@ -53,6 +54,7 @@ struct endpoint
 {
     std::string server;
     url at;
+    protocol::http_origin origin;
     // How clients are made.
     http_client_options client;
     // Of each request; max_body_bytes is that of a message.

@@ -25,15 +25,6 @@ bool is_harmless(std::string_view method) noexcept
         || std::find(harmless.begin(), harmless.end(), method) != harmless.end();
 }
 
-protocol::http_origin origin_of(const url& at)
-{
-    protocol::http_origin origin;
-    origin.secure = at.secure;
-    origin.host = at.host;
-    origin.port = at.port;
-    return origin;
-}
-
 } // namespace
 
 http_link::http_link(
@@ -72,7 +63,7 @@ http_sent http_link::sent_of(http_sent::purpose what) const
     sent.what = what;
     sent.era = session_.era;
     sent.in_session = session_.era == era::legacy && !session_.session_id.empty();
-    sent.origin = origin_of(server_->at);
+    sent.origin = server_->origin;
     sent.target = server_->at.target;
     return sent;
 }
@@ -120,11 +111,17 @@ void http_link::send(std::string line, const message_facts& facts)
         return;
     }
     const bool initialized = facts.method == "notifications/initialized";
-    const auto made = std::make_shared<message_exchange>(*this, std::move(sent), std::move(what));
-    exchanges_.push_back(made);
+    const auto made = add(std::move(sent), std::move(what));
     if (initialized)
         opening_ = made.get();
     made->begin();
+}
+
+std::shared_ptr<message_exchange> http_link::add(http_sent sent, message_exchange::content what)
+{
+    exchanges_.push_back(
+        std::make_shared<message_exchange>(*this, std::move(sent), std::move(what)));
+    return exchanges_.back();
 }
 
 bool http_link::cancel(std::int64_t id)
@@ -193,13 +190,12 @@ void http_link::ask_credentials(bool refused, std::string previous, std::string_
     asking_->start();
 }
 
-bool http_link::renew_credentials(std::uint64_t generation, std::string_view challenge)
+void http_link::renew_credentials(std::uint64_t generation, std::string_view challenge)
 {
     shared_credentials::given present = credentials();
     // Another session may have new ones by now.
     if (present.generation == generation && !asking_)
         ask_credentials(true, std::move(present.value), challenge);
-    return true;
 }
 
 void http_link::on_credentials(std::optional<std::string> value, const std::string& problem)
@@ -248,17 +244,22 @@ void http_link::deliver_verdict(const protocol::era_verdict& verdict, unsigned s
         verdict, status == 0 ? std::string("an event stream") : protocol::status_text(status));
 }
 
+bool http_link::let_go(message_exchange& exchange)
+{
+    if (stopping_) {
+        conclude();
+        return false;
+    }
+    if (listening_ == &exchange)
+        listening_ = nullptr;
+    return true;
+}
+
 void http_link::finished(message_exchange& exchange)
 {
     const auto keep = shared_from_this();
     const auto done = take(exchange);
-    if (stopping_) {
-        conclude();
-        return;
-    }
-    if (listening_ == &exchange)
-        listening_ = nullptr;
-    if (opening_ != &exchange)
+    if (!let_go(exchange) || opening_ != &exchange)
         return;
     opening_ = nullptr;
     // First, and on the connection that is there: what the server has to say on account of the first
@@ -272,12 +273,8 @@ void http_link::failed(message_exchange& exchange, request_failure why)
 {
     const auto keep = shared_from_this();
     const auto done = take(exchange);
-    if (stopping_) {
-        conclude();
+    if (!let_go(exchange))
         return;
-    }
-    if (listening_ == &exchange)
-        listening_ = nullptr;
     if (why.session_lost)
         session_.session_id.clear();
     const bool opening = opening_ == &exchange;
@@ -294,9 +291,7 @@ void http_link::listen()
     message_exchange::content what;
     what.method = "GET";
     what.fields = protocol::get_headers(session_);
-    const auto made = std::make_shared<message_exchange>(
-        *this, sent_of(http_sent::purpose::listening), std::move(what));
-    exchanges_.push_back(made);
+    const auto made = add(sent_of(http_sent::purpose::listening), std::move(what));
     listening_ = made.get();
     made->begin();
 }
@@ -316,10 +311,7 @@ void http_link::stop(stop_step step)
     message_exchange::content what;
     what.method = "DELETE";
     what.fields = protocol::delete_headers(session_);
-    const auto made = std::make_shared<message_exchange>(
-        *this, sent_of(http_sent::purpose::ending), std::move(what));
-    exchanges_.push_back(made);
-    made->begin();
+    add(sent_of(http_sent::purpose::ending), std::move(what))->begin();
 }
 
 void http_link::conclude()

@@ -48,8 +48,8 @@ public:
     bool lets_begin(message_exchange& exchange);
     // The server has given, or not given, an id with its answer to `initialize`.
     void note_session_id(const std::string* id);
-    // The server has refused the credentials of that generation. True: it is worth another try.
-    bool renew_credentials(std::uint64_t generation, std::string_view challenge);
+    // The server has refused the credentials of that generation: others are there, or asked for.
+    void renew_credentials(std::uint64_t generation, std::string_view challenge);
     [[nodiscard]] shared_credentials::given credentials() const;
 
     void deliver(const message_exchange& from, rpc::message&& m, std::string_view text);
@@ -63,7 +63,10 @@ public:
     void on_credentials(std::optional<std::string> value, const std::string& problem);
 
 private:
+    std::shared_ptr<message_exchange> add(protocol::http_sent sent, message_exchange::content what);
     [[nodiscard]] std::shared_ptr<message_exchange> take(message_exchange& exchange) noexcept;
+    // One that is over. False: it was the last.
+    bool let_go(message_exchange& exchange);
     protocol::http_sent sent_of(protocol::http_sent::purpose what) const;
     void ask_credentials(bool refused, std::string previous, std::string_view challenge);
     void release_held();

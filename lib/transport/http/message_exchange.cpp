@@ -313,8 +313,8 @@ void message_exchange::answered_by(http_answer&& answer, std::string_view text)
 
 void message_exchange::refused(const http_answer& answer)
 {
-    if (answer.status == 401 && owner_->server().ask && !std::exchange(asked_again_, true)
-        && owner_->renew_credentials(credentials_, www_authenticate_)) {
+    if (answer.status == 401 && owner_->server().ask && !std::exchange(asked_again_, true)) {
+        owner_->renew_credentials(credentials_, www_authenticate_);
         begin();
         return;
     }

@@ -9,12 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-template <class T>
-std::string why(const std::shared_ptr<outcome<T>>& result)
-{
-    return result->failure ? result->failure->what() : "nothing went wrong";
-}
-
 http_server somewhere(const std::string& url = "https://example.org/mcp")
 {
     return http_server(url);

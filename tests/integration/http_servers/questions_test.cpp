@@ -30,6 +30,19 @@ struct questions_fixture : http_fixture
         }
         co_return always;
     }
+
+    // The same by four at once.
+    void ask_all(int times)
+    {
+        std::vector<std::shared_ptr<outcome<bool>>> users;
+        for (const char* name : {"Ada", "Ben", "Eve", "Mia"})
+            users.push_back(spawn(be_asked(name, times)));
+        for (const auto& one : users) {
+            until([&] { return one->done; });
+            BOOST_REQUIRE_MESSAGE(!one->failure, why(one));
+            BOOST_TEST(*one->value);
+        }
+    }
 };
 
 } // namespace
@@ -62,14 +75,7 @@ BOOST_DATA_TEST_CASE(of_one_lease_never_reach_the_user_of_another, data::make(ev
 {
     open_features(sample, at_most(2));
     constexpr int times = 20;
-    std::vector<std::shared_ptr<outcome<bool>>> users;
-    for (const char* name : {"Ada", "Ben", "Eve", "Mia"})
-        users.push_back(spawn(be_asked(name, times)));
-    for (const auto& one : users) {
-        until([&] { return one->done; });
-        BOOST_REQUIRE_MESSAGE(!one->failure, why(one));
-        BOOST_TEST(*one->value);
-    }
+    ask_all(times);
     for (const char* name : {"Ada", "Ben", "Eve", "Mia"})
         BOOST_TEST(std::count(answers.asked.begin(), answers.asked.end(), name) == times);
     BOOST_TEST(pool->stats().created <= 2u);
@@ -83,14 +89,7 @@ BOOST_DATA_TEST_CASE(of_leases_of_one_session_find_their_users,
     shared.max_leases_per_session = 4;
     open_features(sample, shared);
     constexpr int times = 20;
-    std::vector<std::shared_ptr<outcome<bool>>> users;
-    for (const char* name : {"Ada", "Ben", "Eve", "Mia"})
-        users.push_back(spawn(be_asked(name, times)));
-    for (const auto& one : users) {
-        until([&] { return one->done; });
-        BOOST_REQUIRE_MESSAGE(!one->failure, why(one));
-        BOOST_TEST(*one->value);
-    }
+    ask_all(times);
     BOOST_TEST(answers.asked.size() == 4u * times);
     BOOST_TEST(pool->stats().created == 1u);
 }

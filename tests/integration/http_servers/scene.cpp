@@ -198,15 +198,21 @@ http_server_process& http_fixture::serve_everything(unsigned port)
     return serve({script_of("server-everything").string(), "streamableHttp"}, port);
 }
 
-session_pool& http_fixture::open_http(era_choice era, const pool_overrides& options, http_server at)
+session_pool& http_fixture::open(
+    server_config config, era_choice era, const pool_overrides& options)
 {
-    at.url = process->url();
-    server_config config("tested", std::move(at));
     config.era = era;
     config.pool = options;
     config.handlers = handlers;
     pool.emplace(context.get_executor(), std::move(config));
     return *pool;
+}
+
+session_pool& http_fixture::open_http(era_choice era, const pool_overrides& options, http_server at)
+{
+    at.url = process->url();
+    server_config config("tested", std::move(at));
+    return open(std::move(config), era, options);
 }
 
 session_pool& http_fixture::open_features(const std::string& way, const pool_overrides& options)
@@ -221,11 +227,7 @@ session_pool& http_fixture::open_features(const std::string& way, const pool_ove
     by_pipe.args = {(node_servers / "features-server.mjs").string(), "stdio"};
     by_pipe.env = environment;
     server_config config("tested", std::move(by_pipe));
-    config.era = era;
-    config.pool = options;
-    config.handlers = handlers;
-    pool.emplace(context.get_executor(), std::move(config));
-    return *pool;
+    return open(std::move(config), era, options);
 }
 
 asio::awaitable<lease> http_fixture::acquire_as(std::string name)

@@ -95,17 +95,6 @@ struct http_fixture : process_fixture
     lease acquired_as(
         std::string name, std::source_location where = std::source_location::current());
 
-    // What an operation gives; fails the test if it fails.
-    template <class Result>
-    Result got(asio::awaitable<Result> operation,
-        std::source_location where = std::source_location::current())
-    {
-        const auto result = finish(std::move(operation), where);
-        BOOST_TEST_CONTEXT("line " << where.line())
-        BOOST_REQUIRE_MESSAGE(!result->failure, why(result));
-        return *result->value;
-    }
-
     tool_result call(lease& session, std::string tool, json::object arguments = {},
         std::source_location where = std::source_location::current());
     std::string said(lease& session, std::string tool, json::object arguments = {},
@@ -120,6 +109,7 @@ struct http_fixture : process_fixture
     std::shared_ptr<const client_handlers> handlers;
 
 private:
+    session_pool& open(server_config config, era_choice era, const pool_overrides& options);
     http_server_process& serve(const std::vector<std::string>& args, unsigned port);
 };
 
